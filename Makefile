@@ -1,0 +1,28 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+VENV := .venv
+PYTHON ?= python3
+RUN := $(VENV)/bin
+
+.PHONY: demo test prove check clean
+
+demo: $(VENV)/installed
+	$(RUN)/memory demo
+
+test: $(VENV)/installed
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+	$(RUN)/python -m pytest -n 2 --dist loadfile
+
+prove: $(VENV)/installed
+	$(RUN)/memory prove all
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --upgrade pip
+	$(RUN)/python -m pip install --quiet -c constraints.txt torch
+	$(RUN)/python -m pip install --quiet -c constraints.txt -e '.[offline,onnx,train,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
