@@ -1,0 +1,1 @@
+"""The journal: the truth on disk, and the projections that live in the same file."""

@@ -1,0 +1,140 @@
+"""What can happen to a namespace: one frozen value per kind of journal entry, in the past tense.
+
+An event's payload is the erasable body of its entry. Memories are named by number (the id as an
+unsigned integer), times are microseconds since 1970 UTC.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import ClassVar
+
+from memory_core.errors import StoreTooNew
+from memory_core.limits import MetadataValue
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+    event: ClassVar[str] = ""
+
+    def payload(self) -> dict[str, object]:
+        """Return the body of the entry, as JSON can carry it."""
+        return {name: getattr(self, name) for name in _NAMES[self.event]}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Event):
+    """A new memory was stored."""
+
+    event: ClassVar[str] = "stored"
+    number: int
+    text: str
+    kind: str
+    source: str
+    trust: str
+    occurred_at: int
+    importance: float
+    role: str | None = None
+    speaker: str | None = None
+    session: str | None = None
+    subject: str | None = None
+    attribute: str | None = None
+    valid_from: int | None = None
+    valid_to: int | None = None
+    key: str | None = None
+    metadata: dict[str, MetadataValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Revised(Event):
+    """A memory's text or fields were corrected; `fields` holds the new values."""
+
+    event: ClassVar[str] = "revised"
+    number: int
+    fields: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded(Event):
+    """A memory stopped being true because a newer one replaced it."""
+
+    event: ClassVar[str] = "superseded"
+    number: int
+    by: int
+    valid_to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Invalidated(Event):
+    """A memory turned out never to have been true."""
+
+    event: ClassVar[str] = "invalidated"
+    number: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expired(Event):
+    """A memory stopped being true at a moment, without a successor."""
+
+    event: ClassVar[str] = "expired"
+    number: int
+    valid_to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reinforced(Event):
+    """A memory was reported as useful."""
+
+    event: ClassVar[str] = "reinforced"
+    number: int
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten(Event):
+    """A memory is no longer recalled; its history stays."""
+
+    event: ClassVar[str] = "forgotten"
+    number: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked(Event):
+    """One memory was linked to another."""
+
+    event: ClassVar[str] = "linked"
+    source: int
+    target: int
+    relation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erased(Event):
+    """A memory's every trace is removed; written before the removal begins."""
+
+    event: ClassVar[str] = "erased"
+    number: int
+    entries: list[int]
+    """The entries whose bodies are removed."""
+
+
+EVENTS: dict[str, type[Event]] = {
+    kind.event: kind
+    for kind in (
+        Stored, Revised, Superseded, Invalidated, Expired, Reinforced, Forgotten, Linked, Erased
+    )
+}  # fmt: skip
+_NAMES = {name: tuple(each.name for each in fields(kind)) for name, kind in EVENTS.items()}
+
+
+def event_of(kind: str, payload: dict[str, object]) -> Event:
+    """Return the event that an entry's body describes.
+
+    Raises:
+        StoreTooNew: a kind this version does not know.
+    """
+    if kind not in EVENTS:
+        raise StoreTooNew(f"the journal has entries of kind {kind!r}; upgrade memory-core")
+    return EVENTS[kind](**payload)

@@ -1,0 +1,36 @@
+"""The directory that a store lives in: private, and really a directory."""
+
+import stat
+from pathlib import Path
+
+from memory_core.errors import StoreError
+
+
+def check_home(home: Path, readonly: bool) -> None:
+    """Make the home a private directory, or say why it cannot be one.
+
+    Raises:
+        StoreError: it is a file, a symbolic link's broken target, or open to other users.
+        PermissionError: it cannot be created.
+    """
+    try:
+        there = home.exists()
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{str(home)!r} is no usable path: {error}; choose another") from error
+    if there and not home.is_dir():
+        raise StoreError(f"{home} is a file, not a directory; choose another home")
+    if not there:
+        if readonly:
+            raise StoreError(f"{home} does not exist; create it or choose another home")
+        _made(home)
+    if not readonly and (home.stat().st_mode & stat.S_IWOTH):
+        raise StoreError(f"{home} can be written by every user; run: chmod 700 {home}")
+
+
+def _made(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, mode=0o700)
+    except PermissionError:
+        raise
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{str(home)!r} cannot be made: {error}; choose another home") from error
