@@ -1,0 +1,92 @@
+"""Encodes a query before a deadline, or not at all.
+
+A model that is still loading, or busy with a batch of stored texts, takes as long as it takes. A
+recall with a deadline asks through a thread of its own and goes on without the vector when the
+time is up; the model is then ready for the next one.
+"""
+
+import os
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+
+from memory_core.embed.base import Embedder, Vectors
+from memory_core.errors import EmbeddingFailed
+from memory_core.forking import keep_open
+
+
+@dataclass(slots=True)
+class _Task:
+    text: str
+    done: threading.Event = field(default_factory=threading.Event)
+    vector: Vectors | None = None
+    error: BaseException | None = None
+    late: bool = False
+
+
+class QueryEncoder:
+    """Encodes queries with one embedder; thread-safe.
+
+    Example:
+        >>> from memory_core.embed.hashing import HashEmbedder
+        >>> QueryEncoder(HashEmbedder(64)).encode("tea", time.monotonic() + 1).shape
+        (64,)
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._lock = threading.Lock()
+        self._tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
+        self._pid = -1
+        keep_open(self)
+
+    def after_fork(self) -> None:
+        """Make the lock anew; the thread is started at the next use."""
+        self._lock = threading.Lock()
+
+    def encode(self, text: str, deadline: float | None) -> Vectors:
+        """Return the query's `(d,)` vector.
+
+        Args:
+            text: the query.
+            deadline: on the monotonic clock, in seconds; None waits for the model.
+
+        Raises:
+            EmbeddingFailed: the deadline came first, or the model gave no usable vector.
+            ModelError: the model cannot be loaded.
+        """
+        if deadline is None:
+            return self._embedder.encode_query(text)
+        task = _Task(text)
+        self._started().put(task)
+        if not task.done.wait(max(0.0, deadline - time.monotonic())):
+            task.late = True
+            raise EmbeddingFailed(
+                "the model was still loading or busy at the deadline; give it more time, or warm "
+                "it up with a recall without a deadline"
+            )
+        if task.error is not None:
+            raise task.error
+        assert task.vector is not None
+        return task.vector
+
+    def _started(self) -> "queue.SimpleQueue[_Task]":
+        with self._lock:
+            if self._pid != os.getpid():  # the first time, and after a fork
+                self._pid, self._tasks = os.getpid(), queue.SimpleQueue()
+                threading.Thread(
+                    target=self._run, args=(self._tasks,), name="query encoder", daemon=True
+                ).start()
+            return self._tasks
+
+    def _run(self, tasks: "queue.SimpleQueue[_Task]") -> None:
+        while True:
+            task = tasks.get()
+            if task.late:
+                continue
+            try:
+                task.vector = self._embedder.encode_query(task.text)
+            except BaseException as error:
+                task.error = error
+            task.done.set()

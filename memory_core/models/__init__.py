@@ -1,0 +1,1 @@
+"""Where a model comes from: a path, the local cache, or the installed offline package."""
