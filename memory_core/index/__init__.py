@@ -1,0 +1,1 @@
+"""Vector indexes: disposable copies of the journal's vectors that find nearest neighbours."""

@@ -1,0 +1,101 @@
+"""Everything derived from one namespace's vectors, as the manager and the commands use it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from memory_core.config import Settings
+from memory_core.index.embedded import EmbeddedStore, Work
+from memory_core.index.exact import ExactRows
+from memory_core.index.keeper import WARM, Keeper
+from memory_core.index.place import Place
+from memory_core.index.retriever import DenseRetriever
+from memory_core.index.server import ServerStore
+from memory_core.index.sweep import sweep
+from memory_core.journal.entries import Namespace
+from memory_core.journal.vectors import VectorTable
+
+
+class Derived:
+    """The scan file and the Chroma index of one namespace under one model."""
+
+    def __init__(
+        self,
+        home: Path,
+        namespace: Namespace,
+        table: VectorTable,
+        settings: Settings,
+        *,
+        writable: bool,
+    ) -> None:
+        self._table = table
+        self._settings = settings
+        self.place = Place.of(home, namespace, table.digest, settings.metric)
+        self.rows = ExactRows(table, self.place, writable=writable)
+        self.store: EmbeddedStore | ServerStore = (
+            EmbeddedStore(self.place, settings.metric)
+            if settings.chroma_url is None
+            else ServerStore(settings.chroma_url, self.place, settings.metric)
+        )
+        self.keeper: Keeper | None = None
+        if settings.index != "exact" and writable:
+            self.keeper = self._keeper(settings.crossover, eager=settings.index == "chroma")
+        self.retriever = DenseRetriever(
+            self.rows,
+            metric=settings.metric,
+            approximate=self.keeper,
+            crossover=settings.crossover,
+        )
+
+    @property
+    def digest(self) -> str:
+        """The fingerprint whose vectors these are."""
+        return self._table.digest
+
+    def _keeper(self, crossover: int, *, eager: bool) -> Keeper:
+        warm = 0.0 if eager else WARM
+        keeper = Keeper(self.store, self.rows, self._table, crossover=crossover, warm=warm)
+        if eager:
+            keeper.start()
+        return keeper
+
+    def erased(self) -> tuple[str, ...]:
+        """Remove every copy that may hold an erased vector; return what cannot be proven here."""
+        wake = self.keeper.wake if self.keeper is not None else lambda: None
+        sweep(self.place, self._table.generation, wake)
+        if isinstance(self.store, ServerStore):
+            return (self.store.forget(self.rows.current()),)
+        return ()
+
+    def rebuild(self, tell: Callable[[str], None] = lambda what: None) -> int:
+        """Throw the copies away and make them anew; return how many rows they hold.
+
+        Chroma serves again from the next opening on.
+
+        Raises:
+            StoreBusy: another process has the Chroma index open.
+            IndexUnavailable: Chroma cannot be built.
+        """
+        rows = self.rows.renewed()
+        if self.keeper is not None:
+            self.keeper.close()
+            if len(rows) and len(rows) >= self._settings.crossover:
+                self.store.remake(rows, Work(tell, lambda: False))
+        return len(rows)
+
+    def report(self) -> dict[str, str]:
+        """Return what state the copies are in, in words."""
+        rows = self.rows.current()
+        settings = self._settings
+        if settings.index == "exact":
+            chroma = "off"
+        elif len(rows) < settings.crossover:
+            chroma = f"not used below {settings.crossover:,} vectors"
+        else:
+            chroma = self.store.look(rows)
+        return {"scan": f"{self.rows.path}, {len(rows):,} vectors", "chroma": chroma}
+
+    def close(self) -> None:
+        """Close the index, then the rows it is fed from; idempotent."""
+        if self.keeper is not None:
+            self.keeper.close()
+        self.rows.close()
