@@ -1,0 +1,246 @@
+"""Settings to a wired memory: the one place that knows which part is which.
+
+The list in `_stages` is what recall does, in order; read it and you know recall.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from memory_core import config, limits
+from memory_core.answers import Stage
+from memory_core.config import Settings
+from memory_core.embed.base import Embedder
+from memory_core.embed.registry import make_embedder
+from memory_core.embed.unit import UnitLength
+from memory_core.errors import NotFound, StoreReadOnly
+from memory_core.index.catchup import CatchUp
+from memory_core.index.derived import Derived
+from memory_core.index.exact import ExactRows
+from memory_core.index.idle import IdleCatchUp
+from memory_core.index.place import Place
+from memory_core.index.retriever import DenseRetriever
+from memory_core.journal.journal import Journal
+from memory_core.journal.links import LinkReader
+from memory_core.lifecycle.erase import erase_memory, resume
+from memory_core.lifecycle.importance import CueImportance
+from memory_core.manager import MemoryManager
+from memory_core.parts import Parts
+from memory_core.recall.context import ContextStage
+from memory_core.recall.diversify import DiversifyStage, Diversity
+from memory_core.recall.fuse import FuseStage, Weights
+from memory_core.recall.reader import Reader
+from memory_core.recall.rerank import Reranker, RerankStage
+from memory_core.recall.retrieve import DenseStage, LexicalStage
+from memory_core.recall.score import Boosts, ScoreStage
+from memory_core.recall.spread import SpreadStage
+from memory_core.replay.recording import Bounds, Environment, Recordings
+from memory_core.terms import terms
+from memory_core.tokens import TokenCounter
+from memory_core.types import Receipt
+
+DEFAULT_NAMESPACE = "default"
+
+Clock = Callable[[], int]
+
+
+def open_memory(
+    home: str | Path = "~/.memory",
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    embedder: Embedder | str | None = None,
+    reranker: Reranker | str | None = None,
+    clock: Clock | None = None,
+    readonly: bool = False,
+    **settings: Any,
+) -> MemoryManager:
+    """Open one namespace of a store, made at first use; nothing is loaded or downloaded yet.
+
+    Args:
+        home: directory of the store, `~` allowed.
+        namespace: whose memory; a manager can name no other.
+        embedder: a model's name, or any `Embedder`; the setting `embedder` when None.
+        reranker: a cross-encoder's name, or any `Reranker`; the setting `reranker` when None.
+        clock: microseconds since 1970 UTC; the system's when None.
+        readonly: recall only, from a home that cannot be written.
+        **settings: any field of `memory_core.config.Settings`.
+
+    Raises:
+        InvalidSetting: an unknown or wrong setting.
+        StoreError: the home cannot be used; see its subclasses.
+        ModelNotFound: the model has no local copy, and what to do about it.
+
+    Example:
+        >>> import tempfile
+        >>> with open_memory(tempfile.mkdtemp(), embedder="hash") as memory:
+        ...     memory.store("The spare key is under the fern").kind
+        'episodic'
+    """
+    limits.check_name(namespace, "namespace")
+    path = Path(home).expanduser()
+    given: Mapping[str, Any] = {
+        **settings,
+        **({"embedder": embedder} if isinstance(embedder, str) else {}),
+        **({"reranker": reranker} if isinstance(reranker, str) else {}),
+    }
+    chosen = config.load(path, given)
+    model = embedder if isinstance(embedder, Embedder) else _embedder(chosen)
+    if chosen.metric == "cosine" and not model.fingerprint.normalised:
+        model = UnitLength(model)
+    judge = _reranker(chosen) if reranker is None or isinstance(reranker, str) else reranker
+    return _wire(
+        _journal(path, namespace, chosen, clock=clock or _now, readonly=readonly),
+        chosen,
+        model,
+        judge,
+    )
+
+
+def _wire(
+    journal: Journal, settings: Settings, embedder: Embedder, reranker: Reranker | None
+) -> MemoryManager:
+    table = journal.vectors(embedder.fingerprint.digest)
+    writable = not journal.database.readonly
+    derived = Derived(journal.home, journal.identity, table, settings, writable=writable)
+    catchup = CatchUp(table, embedder) if writable else IdleCatchUp(table)
+    bounds = Bounds(settings.recordings_mb, settings.recordings_days)
+    wired = Wired(journal, derived, settings, reranker)
+    under = Environment.of(settings, embedder.fingerprint, wired.judge)
+    recordings = Recordings(
+        journal.home, journal.identity.uid, bounds, under, erased=lambda: journal.last_erasure
+    )
+    redact = recordings.redact  # also when nothing is recorded any more: older ones may be there
+    if writable:
+        resume(journal, redact=redact, rebuild=derived.erased)
+
+    def erase(number: int) -> Receipt:
+        return erase_memory(journal, number, redact=redact, rebuild=derived.erased)
+
+    return MemoryManager(
+        Parts(
+            journal=journal,
+            embedder=embedder,
+            catchup=catchup,
+            stages=wired.stages(settings),
+            wiring=wired,
+            rate=CueImportance(),
+            count=TokenCounter().count,
+            erase=erase,
+            recorder=recordings if settings.recordings and writable else None,
+            clock=journal.clock,
+            derived=derived,
+            closing=(recordings.close, derived.close),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """What the stages are made of; makes them again for replay."""
+
+    journal: Journal
+    derived: Derived
+    settings: Settings
+    reranker: Reranker | None
+
+    @property
+    def judge(self) -> tuple[str, str] | None:
+        """Name and revision of the cross-encoder, None without one."""
+        return None if self.reranker is None else (self.reranker.name, self.reranker.revision)
+
+    def stages(
+        self, settings: Settings, *, digest: str | None = None, rerank: bool = True
+    ) -> list[Stage]:
+        """Return the stages of a recall.
+
+        Raises:
+            NotFound: no vectors of that fingerprint are in the journal.
+        """
+        retriever = self.derived.retriever
+        if digest is not None and digest != self.derived.digest:
+            retriever = self._earlier(digest, settings)
+        return _stages(self.journal, retriever, settings, self.reranker if rerank else None)
+
+    def _earlier(self, digest: str, settings: Settings) -> DenseRetriever:
+        table = self.journal.vectors(digest)
+        if not table.exists:
+            raise NotFound(f"no vectors of model {digest} are here; see: memory models list")
+        place = Place.of(self.journal.home, self.journal.identity, digest, settings.metric)
+        return DenseRetriever(ExactRows(table, place, writable=False), metric=settings.metric)
+
+
+def _stages(
+    journal: Journal, retriever: DenseRetriever, settings: Settings, reranker: Reranker | None
+) -> list[Stage]:
+    reader = Reader(journal, terms)
+    weights = Weights(dense=settings.dense_weight, lexical=settings.lexical_weight)
+    fuse = FuseStage(retriever, reader, weights=weights)
+    links = LinkReader(journal.database, journal.identity.ns_id)
+    return [
+        DenseStage(retriever, reader, settings.candidates),
+        LexicalStage(reader, settings.candidates),
+        fuse,
+        ContextStage(reader, fuse),
+        SpreadStage(reader, links, fuse),
+        RerankStage(reranker, settings.rerank_count),
+        ScoreStage(_boosts(settings), min_relevance=settings.min_relevance),
+        DiversifyStage(retriever, _diversity(settings)),
+    ]
+
+
+def _boosts(settings: Settings) -> Boosts:
+    usual = Boosts()
+    recency, importance = settings.recency_weight, settings.importance_weight
+    return Boosts(
+        recency=usual.recency if recency is None else recency,
+        importance=usual.importance if importance is None else importance,
+    )
+
+
+def _diversity(settings: Settings) -> Diversity:
+    return Diversity() if settings.diversity is None else Diversity(balance=settings.diversity)
+
+
+def _embedder(settings: Settings) -> Embedder:
+    return make_embedder(
+        settings.embedder,
+        cache_dir=settings.models_dir.expanduser(),
+        allow_download=settings.allow_download,
+        **_options(settings),
+    )
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    prompts = ("query_prompt", "document_prompt")
+    names = (*prompts, "pooling", "runtime", "base_url", "api_key", "dimensions")
+    values = {name: getattr(settings, name) for name in names}
+    return {name: value for name, value in values.items() if value}
+
+
+def _reranker(settings: Settings) -> Reranker | None:
+    if settings.reranker is None:
+        return None
+    from memory_core.models.resolve import resolve
+    from memory_core.recall.rerank_onnx import local_reranker
+
+    cache = settings.models_dir.expanduser()
+    found = resolve(settings.reranker, cache_dir=cache, allow_download=settings.allow_download)
+    return local_reranker(found, cache, settings.runtime)
+
+
+def _journal(
+    home: Path, namespace: str, settings: Settings, *, clock: Clock, readonly: bool
+) -> Journal:
+    synchronous = settings.durability.upper()
+    try:
+        return Journal(home, namespace, clock=clock, readonly=readonly, synchronous=synchronous)
+    except StoreReadOnly:
+        if readonly or not (home / "journal.db").exists():
+            raise
+        return Journal(home, namespace, clock=clock, readonly=True, synchronous=synchronous)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

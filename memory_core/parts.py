@@ -1,0 +1,120 @@
+"""What a manager is made of: the protocols of its moving parts, and the bundle of them all.
+
+`memory_core.build` makes the parts; the manager and its two halves, `memory_core.writing` and
+`memory_core.asking`, use them through these protocols only.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from memory_core.answers import RecallResult, Stage
+from memory_core.config import Settings
+from memory_core.embed.base import Embedder
+from memory_core.embed.timely import QueryEncoder
+from memory_core.journal.events import Event
+from memory_core.journal.journal import Journal, Pending
+from memory_core.types import Draft, Receipt
+
+Policy = Callable[[Pending, int], Sequence[Event]]
+"""Decides on events from the state and the time; pure, run inside one write transaction."""
+
+
+class CatchUp(Protocol):
+    """Brings the vectors up to the journal."""
+
+    def wake(self) -> None:
+        """Tell the worker that texts were written."""
+        ...
+
+    def absorb(self, deadline: float) -> int:
+        """Wait for the worker until the deadline; return how many are still pending."""
+        ...
+
+    def drain(self, timeout: float | None = None) -> int:
+        """Embed in the caller's thread; return how many are still pending."""
+        ...
+
+    def close(self) -> None:
+        """Stop the worker."""
+        ...
+
+
+class Recorder(Protocol):
+    """Keeps what was recalled, for replay."""
+
+    def add(self, result: RecallResult, session: str | None) -> str:
+        """Keep a recall and return its id."""
+        ...
+
+
+class Eraser(Protocol):
+    """Removes a memory from the journal and from every copy derived from it."""
+
+    def __call__(self, number: int) -> Receipt:
+        """Erase, search every file for what is left, and return the receipt."""
+        ...
+
+
+class Copies(Protocol):
+    """What is derived from the vectors and can be made anew."""
+
+    def rebuild(self, tell: Callable[[str], None] = ...) -> int:
+        """Throw the copies away, make them anew, and return how many rows they hold."""
+        ...
+
+    def report(self) -> dict[str, str]:
+        """Return what state they are in, in words."""
+        ...
+
+
+class Wiring(Protocol):
+    """Makes the stages of a recall anew, under other settings or an earlier model: for replay."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that the memory was opened with."""
+        ...
+
+    @property
+    def judge(self) -> tuple[str, str] | None:
+        """Name and revision of the cross-encoder, None without one."""
+        ...
+
+    def stages(
+        self, settings: Settings, *, digest: str | None = None, rerank: bool = True
+    ) -> Sequence[Stage]:
+        """Return the stages of a recall.
+
+        Args:
+            settings: the weights and counts to use.
+            digest: the fingerprint whose vectors are scanned; the memory's own when None.
+            rerank: whether the cross-encoder takes part.
+
+        Raises:
+            NotFound: no vectors of that fingerprint are in the journal.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a manager is made of."""
+
+    journal: Journal
+    embedder: Embedder
+    encoder: QueryEncoder = field(init=False)
+    catchup: CatchUp
+    stages: Sequence[Stage]
+    rate: Callable[[Draft], float]
+    count: Callable[[str], int]
+    erase: Eraser
+    recorder: Recorder | None = None
+    derived: Copies | None = None
+    wiring: Wiring | None = None
+    clock: Callable[[], int] = lambda: time.time_ns() // 1000
+    closing: tuple[Callable[[], None], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "encoder", QueryEncoder(self.embedder))

@@ -1,0 +1,153 @@
+"""What happened in a recall, from its recording alone: no model, no journal, bit by bit.
+
+Memories are named by version; the recalled ones by id too, where the recording's format has them.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from memory_core.answers import Note
+from memory_core.replay.recording import Recording
+from memory_core.types import from_micros
+
+PACKING = "pack"
+"""Name of the step that packs the context: what it cuts was recalled, but is not shown."""
+
+
+class Printed:
+    """A result that reads well in a terminal and in a notebook."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A hit as it left a stage."""
+
+    version: int
+    score: float
+    signals: Mapping[str, float]
+    terms: Mapping[str, float]
+    reasons: tuple[str, ...] = ()
+    id: str = ""
+    """The memory's id where it was recalled; blank for other candidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A candidate that a stage cut, and why."""
+
+    version: int
+    reason: str
+    score: float | None = None
+    """Its score then; None in recordings of format 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedStep:
+    """What one stage did."""
+
+    name: str
+    seconds: float
+    hits: tuple[Played, ...]
+    dropped: tuple[Dropped, ...]
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Playback(Printed):
+    """One recorded recall. Times in microseconds since 1970 UTC."""
+
+    id: str
+    at: int
+    session: str | None
+    seq: int
+    query: Mapping[str, Any] = field(repr=False)
+    """Text, k, now, as_of, budget, where, for_action, vector."""
+    status: str
+    seconds: float
+    tokens: int
+    context: str | int
+    """SHA-256 of the packed context in hexadecimal; CRC-32 in format 1."""
+    steps: tuple[PlayedStep, ...] = field(repr=False)
+    format: int
+
+    @property
+    def text(self) -> str:
+        """The question."""
+        return str(self.query["text"])
+
+    @property
+    def hits(self) -> tuple[Played, ...]:
+        """What was recalled, best first."""
+        ranked = [step for step in self.steps if step.name != PACKING]
+        return ranked[-1].hits if ranked else ()
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was noted on the way, once each."""
+        return tuple(dict.fromkeys(note for step in self.steps for note in step.notes))
+
+    def __str__(self) -> str:
+        """Tell the recall in a table of hits and one of stages."""
+        at = f"{from_micros(self.at):%Y-%m-%d %H:%M:%S}"
+        where = f"session {self.session}, " if self.session else ""
+        head = f"recall {self.id}  {at} UTC, {where}entry {self.seq}, k={self.query['k']}"
+        lines = [head, f"  {self.text!r}", *map(_line, range(1, 1 + len(self.hits)), self.hits)]
+        lines += [
+            f"  {step.name:<10} kept {len(step.hits):>4}  cut {len(step.dropped):>4}"
+            f"  {step.seconds * 1000:8.2f} ms"
+            for step in self.steps
+        ]
+        told = "; ".join(note.text for note in self.notes)
+        lines.append(f"{self.status} in {self.seconds * 1000:.1f} ms: {told}")
+        return "\n".join(lines)
+
+
+def playback(recording: Recording) -> Playback:
+    """Return what a recording says."""
+    body = recording.body
+    ids: Mapping[int, str] = body.get("ids", {})
+    return Playback(
+        id=recording.id,
+        at=recording.at,
+        session=recording.session,
+        seq=recording.seq,
+        query=body["query"],
+        status=body["status"],
+        seconds=body["seconds"],
+        tokens=body["tokens"],
+        context=body["context"],
+        steps=tuple(_step(step, ids) for step in body["steps"]),
+        format=body["format"],
+    )
+
+
+def terms_line(terms: Mapping[str, float]) -> str:
+    """Return terms as text, in their order."""
+    return "  ".join(f"{name} {value:+.3f}" for name, value in terms.items())
+
+
+def _step(step: Mapping[str, Any], ids: Mapping[int, str]) -> PlayedStep:
+    return PlayedStep(
+        step["name"],
+        step["seconds"],
+        tuple(_hit(hit, ids) for hit in step["hits"]),
+        tuple(Dropped(cut[0], cut[1], cut[2] if len(cut) > 2 else None) for cut in step["cuts"]),
+        tuple(Note(*note) for note in step["notes"]),
+    )
+
+
+def _hit(hit: Sequence[Any], ids: Mapping[int, str]) -> Played:
+    reasons = tuple(hit[4]) if len(hit) > 4 else ()
+    return Played(hit[0], hit[1], hit[2], hit[3], reasons, ids.get(hit[0], ""))
+
+
+def _line(rank: int, hit: Played) -> str:
+    name = hit.id or f"version {hit.version}"
+    return f"  {rank:>2}. {name}  {hit.score:.3f} = {terms_line(hit.terms)}"

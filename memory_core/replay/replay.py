@@ -1,0 +1,103 @@
+"""The replay of one memory: every question about recalls that already happened, in one place."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from memory_core.manager import MemoryManager
+from memory_core.replay.playback import Playback, playback
+from memory_core.replay.recording import Recording, Recordings
+from memory_core.replay.reexecute import Reexecution, reexecute
+from memory_core.replay.whatif import Change, WhatIf, what_if
+from memory_core.replay.why import Fate, why, why_not
+
+
+class Replay:
+    """Plays back, re-executes and explains the recorded recalls of one memory.
+
+    Nothing here is recorded, writes an event or changes a later recall.
+
+    Example:
+        >>> from memory_core.testing import temporary_memory
+        >>> with temporary_memory() as memory:
+        ...     stored = memory.store("Ana moved to Lisbon in March")
+        ...     recalled = memory.recall("Where does Ana live?")
+        ...     Replay(memory).reexecute(recalled.recall_id).verdict
+        'exact'
+    """
+
+    def __init__(self, memory: MemoryManager) -> None:
+        self._parts = memory.parts
+        recorder, journal = memory.parts.recorder, memory.journal
+        self._recordings = (
+            recorder
+            if isinstance(recorder, Recordings)
+            else Recordings(journal.home, journal.identity.uid)
+        )
+
+    def list(self, limit: int = 50) -> tuple[Playback, ...]:
+        """Return the newest recorded recalls, newest first."""
+        return tuple(playback(recording) for recording in self._recordings.list(limit))
+
+    def playback(self, recall_id: str) -> Playback:
+        """Return what happened, from the recording alone.
+
+        Raises:
+            NotFound: no such recording; erased memories take theirs with them.
+        """
+        return playback(self._recording(recall_id))
+
+    def reexecute(self, recall_id: str) -> Reexecution:
+        """Return the same recall on the memory as it was, with the verdict.
+
+        Raises:
+            NotFound: no such recording.
+            InvalidInput: its filter was recorded in a format that cannot be run.
+        """
+        return reexecute(self._parts, self._recording(recall_id))
+
+    def why(self, recall_id: str, memory_id: str) -> Fate:
+        """Return the stage that kept or lost a memory.
+
+        Raises:
+            NotFound: no such recording.
+        """
+        return why(self._parts, self._recording(recall_id), memory_id)
+
+    def why_not(self, recall_id: str, memory_id_or_text: str) -> Fate:
+        """Return the stage that lost a memory, named by id or by a part of its text.
+
+        Raises:
+            NotFound: no such recording.
+        """
+        return why_not(self._parts, self._recording(recall_id), memory_id_or_text)
+
+    def what_if(
+        self,
+        recall_id: str,
+        *,
+        without: Sequence[str] = (),
+        now: datetime | str | None = None,
+        k: int | None = None,
+        rerank: bool | None = None,
+        **settings: Any,
+    ) -> WhatIf:
+        """Return the recall as it would have been, beside the recorded one.
+
+        Args:
+            recall_id: the recording.
+            without: ids of memories that the recall shall not see.
+            now: the moment that recency and validity are measured from.
+            k: how many hits.
+            rerank: False leaves the cross-encoder out.
+            **settings: settings that decide a recall, see `memory_core.config.DECIDING`.
+
+        Raises:
+            NotFound: no such recording.
+            InvalidSetting: a setting that does not decide a recall, or a wrong value.
+        """
+        change = Change(without, now, k, rerank, settings)
+        return what_if(self._parts, self._recording(recall_id), change)
+
+    def _recording(self, recall_id: str) -> Recording:
+        return self._recordings.get(recall_id)

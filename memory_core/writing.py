@@ -1,0 +1,314 @@
+"""The writing half of the manager: drafts and changes become committed events.
+
+Nothing is judged outside the transaction that writes it: keys, successors and links are looked up
+inside `commit`, so two processes cannot both win.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from memory_core import limits
+from memory_core.errors import InvalidInput, KeyReused, NotFound
+from memory_core.journal.codes import STATES
+from memory_core.journal.events import Event, Expired, Linked, Revised, Stored, Superseded
+from memory_core.journal.journal import Decide, Pending
+from memory_core.journal.memories import stored_memory
+from memory_core.journal.state import Row
+from memory_core.journal.where import number_of
+from memory_core.parts import Parts
+from memory_core.types import (
+    Draft,
+    Drafts,
+    Memory,
+    Rejected,
+    State,
+    StoreReport,
+    Trust,
+    from_micros,
+    to_micros,
+)
+
+BATCH = 256  # drafts a transaction: the fsync is shared, and a reader waits for milliseconds
+TRUST: Mapping[str, Trust] = {
+    "user": Trust.NORMAL, "assistant": Trust.NORMAL, "tool": Trust.LOW, "document": Trust.LOW,
+    "import": Trust.LOW, "derived": Trust.LOW,
+}  # fmt: skip
+"""What a source is believed by default; only `normal` and above may drive actions."""
+
+
+def store(parts: Parts, drafts: Sequence[Draft]) -> tuple[list[Memory], int]:
+    """Store drafts in one transaction; return their memories, and how many were there already.
+
+    Raises:
+        KeyReused: a key belongs to another text; nothing of the batch was written.
+    """
+    numbers: list[int] = []
+    repeats = 0
+
+    def decide(state: Pending, at: int) -> Sequence[Event]:
+        nonlocal repeats
+        numbers.clear()
+        repeats = 0
+        new: dict[str, Stored] = {}
+        events: list[Event] = []
+        for draft in drafts:
+            if (known := _known(state, draft, new)) is not None:
+                numbers.append(known)
+                repeats += 1
+                continue
+            event = stored_event(parts, draft, new_number(), at)
+            events.append(event)
+            numbers.append(event.number)
+            if draft.key is not None:
+                new[draft.key] = event
+        return events
+
+    memories: list[Memory] = []
+
+    def after(state: Pending) -> None:
+        new = {
+            event.number: stored_memory(entry.seq, entry.at, event)
+            for entry in state.written
+            if isinstance(event := entry.event, Stored)
+        }
+        memories.extend(new.get(number) or state.memory(number) for number in numbers)
+
+    keys = tuple(draft.key for draft in drafts if draft.key)
+    parts.journal.commit(decide, keys, after)
+    parts.catchup.wake()
+    return memories, repeats
+
+
+def store_many(
+    parts: Parts, drafts: Drafts, progress: Callable[[int], None] | None = None
+) -> StoreReport:
+    """Store drafts in batches, reporting bad ones with their place instead of stopping."""
+    stored: list[Memory] = []
+    errors: list[Rejected] = []
+    repeated, handled = 0, 0
+    waiting: list[tuple[int, Draft]] = []
+    for place, value in enumerate(drafts):
+        handled = place + 1
+        try:
+            waiting.append((place, Draft.of(value)))
+        except InvalidInput as error:
+            errors.append(rejected(place, error))
+        if len(waiting) >= BATCH:
+            repeated += _flush(parts, waiting, stored, errors)
+            if progress:
+                progress(handled)
+    repeated += _flush(parts, waiting, stored, errors)
+    if progress:
+        progress(handled)
+    ordered = sorted(errors, key=lambda error: error.position)
+    return StoreReport(stored=tuple(stored), errors=tuple(ordered), repeated=repeated)
+
+
+def supersede(parts: Parts, old_id: str, draft: Draft) -> Memory:
+    """Store a draft as the successor of a memory, and close that one; once for each key."""
+    old, new = number_of(old_id), new_number()
+    number = new
+
+    def decide(state: Pending, at: int) -> Sequence[Event]:
+        nonlocal number
+        if (known := _known(state, draft, {})) is not None:
+            number = known
+            return []
+        row = _row_in(state, old, old_id, (State.LIVE, State.EXPIRED, State.SUPERSEDED))
+        event = stored_event(parts, draft, new, at)
+        start = event.occurred_at if event.valid_from is None else event.valid_from
+        if row["valid_from"] is not None and start <= row["valid_from"]:
+            raise InvalidInput(
+                f"the new memory starts at {from_micros(start)}, not after the old one's "
+                f"{from_micros(row['valid_from'])}; pass a later valid_from"
+            )
+        end = start if row["valid_to"] is None else min(start, row["valid_to"])
+        successor = replace(event, valid_from=start)
+        return [successor, Superseded(old, new, end), Linked(new, old, "supersedes")]
+
+    return _committed(parts, decide, lambda: number, (draft.key,) if draft.key else ())
+
+
+def expire(parts: Parts, id: str, end: int | None) -> Memory:
+    """End a memory's validity at a moment, or at the time of the entry."""
+    number = number_of(id)
+
+    def decide(state: Pending, at: int) -> Sequence[Event]:
+        _row_in(state, number, id, (State.LIVE, State.EXPIRED))
+        return [Expired(number, at if end is None else end)]
+
+    return _committed(parts, decide, lambda: number)
+
+
+def revise(parts: Parts, id: str, fields: Mapping[str, object]) -> Memory:
+    """Change fields of a memory; the merged draft is validated as a new one would be."""
+    if not fields or "key" in fields:
+        raise InvalidInput("revise changes at least one field, and never the key; name one")
+    number = number_of(id)
+
+    def decide(state: Pending, at: int) -> Sequence[Event]:
+        current_row(state, number, id)
+        return [Revised(number, _revision(state.memory(number), fields))]
+
+    return _committed(parts, decide, lambda: number)
+
+
+def _revision(before: Memory, fields: Mapping[str, object]) -> dict[str, object]:
+    """Return the values that change; a less believed source takes trust, none gives it."""
+    merged = {**before.model_dump(include=set(Draft.model_fields)), **fields}
+    draft = Draft.of(merged)
+    names = {*fields, "text"} if "speaker" in fields else set(fields)  # both are searched
+    changed = {name: _plain(getattr(draft, name)) for name in sorted(names)}
+    for name in ("occurred_at", "importance"):
+        if name in changed and changed[name] is None:
+            raise InvalidInput(f"{name} cannot be taken away from a memory; pass a value")
+    if "source" in fields:
+        changed["trust"] = min(before.trust, TRUST[draft.source], key=list(Trust).index).value
+    return changed
+
+
+def change(parts: Parts, id: str, event: Callable[[int, int], Event]) -> Memory:
+    """Commit one event about one memory and return the memory after it.
+
+    Args:
+        parts: the manager's.
+        id: the memory.
+        event: called with its number and the entry's time.
+    """
+    number = number_of(id)
+
+    def decide(state: Pending, at: int) -> Sequence[Event]:
+        current_row(state, number, id)
+        return [event(number, at)]
+
+    return _committed(parts, decide, lambda: number)
+
+
+def check_reason(reason: str | None) -> None:
+    """Refuse a reason that could not be written down.
+
+    Raises:
+        InvalidText: not a string, blank, too long, or with lone surrogates.
+    """
+    if reason is not None:
+        limits.check_text(reason, "reason")
+
+
+def link(parts: Parts, source: str, target: str, relation: str) -> None:
+    """Link two memories, unless they are linked so already."""
+    limits.check_name(relation, "relation")
+    first, second = number_of(source), number_of(target)
+
+    def decide(state: Pending, at: int) -> Sequence[Event]:
+        current_row(state, first, source)
+        current_row(state, second, target)
+        known = state.linked(first, second, relation)
+        return [] if known else [Linked(first, second, relation)]
+
+    parts.journal.commit(decide)
+
+
+def current_row(state: Pending, number: int, id: str) -> Row:
+    """Return a memory's newest row inside a transaction, or raise NotFound naming the id."""
+    if (row := state.current(number)) is None:
+        raise not_found(id)
+    return row
+
+
+def _row_in(state: Pending, number: int, id: str, states: Sequence[State]) -> Row:
+    """Return a memory's newest row, or refuse what would bring it back."""
+    row = current_row(state, number, id)
+    found = STATES[row["state"]]
+    if found not in states:
+        raise InvalidInput(
+            f"memory {id} is {found.value}, and this would bring it back; store a new memory"
+        )
+    return row
+
+
+def stored_event(parts: Parts, draft: Draft, number: int, at: int) -> Stored:
+    """Return the event that stores a draft at that time, its importance rated if not given."""
+    fields = draft.model_dump(exclude={"occurred_at", "valid_from", "valid_to", "importance"})
+    return Stored(
+        number=number,
+        trust=TRUST[draft.source].value,
+        occurred_at=at if draft.occurred_at is None else to_micros(draft.occurred_at),
+        valid_from=None if draft.valid_from is None else to_micros(draft.valid_from),
+        valid_to=None if draft.valid_to is None else to_micros(draft.valid_to),
+        importance=parts.rate(draft) if draft.importance is None else draft.importance,
+        **fields,
+    )
+
+
+def new_number() -> int:
+    """Return a fresh memory number: 63 random bits, never 0."""
+    return secrets.randbelow((1 << 63) - 1) + 1
+
+
+def not_found(id: str) -> NotFound:
+    """Return the error for an id that this namespace does not have."""
+    return NotFound(f"no memory {id!r} in this namespace; see: memory list")
+
+
+def rejected(place: int, error: Exception) -> Rejected:
+    """Return the report of one bad draft."""
+    return Rejected(position=place, error=str(error), kind=type(error).__name__)
+
+
+def _committed(
+    parts: Parts, decide: Decide, number: Callable[[], int], keys: tuple[str, ...] = ()
+) -> Memory:
+    """Commit, and return one memory, named once `decide` has run, as the commit left it."""
+    found: list[Memory] = []
+    parts.journal.commit(decide, keys, lambda state: found.append(state.memory(number())))
+    parts.catchup.wake()
+    return found[0]
+
+
+def _flush(
+    parts: Parts,
+    waiting: list[tuple[int, Draft]],
+    stored: list[Memory],
+    errors: list[Rejected],
+) -> int:
+    """Store what waits, one by one if a reused key spoils the batch; return the repeats."""
+    drafts = [draft for _, draft in waiting]
+    repeated = 0
+    try:
+        memories, repeated = store(parts, drafts) if drafts else ([], 0)
+        stored.extend(memories)
+    except KeyReused:
+        for place, draft in waiting:
+            try:
+                memories, again = store(parts, [draft])
+            except KeyReused as error:
+                errors.append(rejected(place, error))
+            else:
+                stored.extend(memories)
+                repeated += again
+    waiting.clear()
+    return repeated
+
+
+def _known(state: Pending, draft: Draft, new: Mapping[str, Stored]) -> int | None:
+    """Return the number already stored under the draft's key, or None."""
+    if draft.key is None:
+        return None
+    if (event := new.get(draft.key)) is not None:
+        number, text = event.number, event.text
+    elif (found := state.first_text_of_key(draft.key)) is not None:
+        number, text = found
+    else:
+        return None
+    if text != draft.text:
+        raise KeyReused(
+            f"key {draft.key!r} was used for another text (memory {number:016x}); "
+            "use a new key, or revise that memory"
+        )
+    return number
+
+
+def _plain(value: object) -> object:
+    return to_micros(value) if isinstance(value, datetime) else value
