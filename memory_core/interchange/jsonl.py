@@ -1,0 +1,163 @@
+"""memory-core's own format: a header line, then one JSON object for each memory.
+
+Lossless: every field of a memory goes out and comes back, as a draft and as its `Origin`.
+A field that the format does not know is an error with its line, because dropping it would
+change a memory in silence. docs/formats.md describes the format field by field.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import ValidationError
+
+from memory_core.errors import InvalidInput
+from memory_core.interchange.base import (
+    NO_TIME,
+    Origin,
+    Place,
+    Record,
+    digest,
+    fitting_name,
+    key_of,
+)
+from memory_core.interchange.source import Item, line_items
+from memory_core.types import Draft, Link, Memory, input_error
+from memory_core.version import __version__
+
+NAME = "memory-core"
+VERSION = 1
+
+_HEADER_FIELDS = {"format", "version", "writer"}
+_DRAFT_FIELDS = frozenset(Draft.model_fields)
+_ORIGIN_FIELDS = frozenset(Origin.model_fields)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an export holds."""
+
+    memories: int
+    links: int
+    left_out: tuple[Link, ...]
+    """Links whose source was not among the memories."""
+
+
+def write_jsonl(memories: Iterable[Memory], links: Iterable[Link], stream: TextIO) -> Written:
+    """Write memories, each with its outgoing links, and return what was written.
+
+    Memories are written as they come; only the links are held in memory. Open the stream
+    with `encoding="utf-8"`.
+    """
+    outgoing: dict[str, list[Link]] = defaultdict(list)
+    for link in links:
+        outgoing[link.source].append(link)
+    header = {"format": NAME, "version": VERSION, "writer": f"{NAME} {__version__}"}
+    _write_line(header, stream)
+    memory_count = link_count = 0
+    for memory in memories:
+        own = outgoing.pop(memory.id, [])
+        _write_line(_as_object(memory, own), stream)
+        memory_count += 1
+        link_count += len(own)
+    left_out = tuple(link for group in outgoing.values() for link in group)
+    return Written(memory_count, link_count, left_out)
+
+
+def read_jsonl(path: Path) -> Iterator[Record]:
+    """Yield a record for each memory of an export.
+
+    Without a key of its own a memory gets `memory-core:<id>`, so that it is stored once.
+
+    Raises:
+        InvalidInput: no header in the first line, or a version newer than this one.
+    """
+    lines = line_items(path)
+    _check_header(next(lines, None), path.name)
+    for item in lines:
+        place = Place(item.position)
+        if item.error is not None:
+            yield place.failed(item.error)
+            continue
+        try:
+            yield _record(item)
+        except InvalidInput as error:
+            yield place.failed(f"{item.position}: {error}")
+
+
+def recognises(value: object) -> bool:
+    """Say whether a file's first value is our header."""
+    return isinstance(value, dict) and value.get("format") == NAME
+
+
+def _as_object(memory: Memory, links: list[Link]) -> dict[str, object]:
+    fields = memory.model_dump(mode="json")
+    fields["links"] = [
+        {"target": link.target, "relation": link.relation, "at": link.at.isoformat()}
+        for link in links
+    ]
+    return fields
+
+
+def _write_line(value: Mapping[str, object], stream: TextIO) -> None:
+    stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _check_header(item: Item | None, name: str) -> None:
+    if item is None:
+        raise InvalidInput(f"{name}: empty; export the memories again")
+    if item.error is not None:
+        raise InvalidInput(item.error)
+    header = item.value
+    if not isinstance(header, dict) or header.get("format") != NAME:
+        raise InvalidInput(
+            f'{item.position}: no header {{"format": "{NAME}", "version": {VERSION}}}; '
+            "add it as the first line or name the file's format"
+        )
+    version = header.get("version")
+    if type(version) is not int or not 1 <= version <= VERSION:
+        raise InvalidInput(
+            f"{item.position}: version {version!r}, this release reads 1 to {VERSION}; "
+            "upgrade memory-core or export with an older release"
+        )
+    _refuse_unknown(set(header) - _HEADER_FIELDS, item.position)
+
+
+def _record(item: Item) -> Record:
+    fields = item.value
+    if not isinstance(fields, dict):
+        raise InvalidInput(f"a {type(fields).__name__}; write one JSON object a line")
+    if unknown := set(fields) - _DRAFT_FIELDS - _ORIGIN_FIELDS:
+        _refuse_unknown(unknown, "memory")
+    own = {name: value for name, value in fields.items() if name in _DRAFT_FIELDS}
+    if "text" not in own:
+        raise InvalidInput("no field 'text'; add it")
+    origin = _origin({name: fields[name] for name in fields if name in _ORIGIN_FIELDS})
+    own["key"] = own.get("key") or _key(origin, item)
+    draft = Draft.checked(**{name: value for name, value in own.items() if value is not None})
+    note = None if draft.occurred_at else NO_TIME
+    return Record(item.position, draft, note=note, origin=origin)
+
+
+def _origin(fields: dict[str, object]) -> Origin:
+    try:
+        return Origin.model_validate(fields)
+    except ValidationError as error:
+        raise input_error(error, "memory") from error
+
+
+def _key(origin: Origin, item: Item) -> str:
+    if origin.id:
+        return fitting_name(f"{NAME}:{origin.id}", prefix=f"{NAME}:")
+    return key_of(NAME, digest(item.text), item.position.rpartition(":")[2])
+
+
+def _refuse_unknown(fields: set[str], where: str) -> None:
+    if fields:
+        raise InvalidInput(
+            f"{where}: unknown fields {', '.join(sorted(map(repr, fields)))}; "
+            "put your own into metadata"
+        )
