@@ -1,0 +1,19 @@
+"""All benchmarks, by name."""
+
+from collections.abc import Callable, Iterator
+
+from memory_core.bench.figure import Figure, Run
+from memory_core.bench.importing import bench_import
+from memory_core.bench.models import bench_models
+from memory_core.bench.recalling import bench_recall
+from memory_core.bench.starting import bench_start
+from memory_core.bench.storing import bench_store
+
+BENCHES: dict[str, Callable[[Run], Iterator[Figure]]] = {
+    "store": bench_store,
+    "import": bench_import,
+    "recall": bench_recall,
+    "start": bench_start,
+    "models": bench_models,
+}
+"""Name -> benchmark, in the order they are run."""

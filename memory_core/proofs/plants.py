@@ -1,0 +1,238 @@
+"""Bugs to plant: each replaces one function of the product in this process, for one `with` block.
+
+A proof that does not notice its planted bugs proves nothing (row D5). The product has no code for
+this: a plant is a replaced attribute, and it is gone when the block ends.
+"""
+
+import itertools
+import json
+import socket
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+import numpy as np
+
+from memory_core import asking, build, limits, writing
+from memory_core.index.catchup import CatchUp
+from memory_core.journal import columns, entries, journal, lexical, memories, where
+from memory_core.journal import erase as journal_erase
+from memory_core.journal.database import Database
+from memory_core.lifecycle import erase as lifecycle_erase
+from memory_core.replay.recording import Recordings
+
+Swap = tuple[Any, str, Any]
+"""An owner, the name of its attribute, and what stands there while the bug is planted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """One bug: which row must catch it, what it does, and how it is planted."""
+
+    row: str
+    bug: str
+    swaps: Callable[[], list[Swap]]
+    size: int | None = None
+    """Cases to try; the row's short size when None."""
+
+
+@contextmanager
+def swapped(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Put `value` in the place of an attribute until the block ends."""
+    missing = object()
+    honest = vars(owner).get(name, missing)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        if honest is missing:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, honest)
+
+
+@contextmanager
+def planted(name: str | None) -> Iterator[None]:
+    """Plant the bug of that name until the block ends; None plants nothing."""
+    with ExitStack() as stack:
+        for swap in PLANTS[name].swaps() if name is not None else ():
+            stack.enter_context(swapped(*swap))
+        yield
+
+
+def _late_commit() -> list[Swap]:
+    honest = Database._commit
+    calls = itertools.count()
+
+    def late(self: Database, connection: apsw.Connection, keys: tuple[str, ...]) -> None:
+        if next(calls) % 8 == 7:
+            connection.execute("ROLLBACK")
+            return
+        honest(self, connection, keys)
+
+    return [(Database, "_commit", late)]
+
+
+def _no_transaction() -> list[Swap]:
+    def begin(self: Database) -> apsw.Connection:
+        return self._open_writer()
+
+    def commit(self: Database, connection: apsw.Connection, keys: tuple[str, ...]) -> None:
+        return None
+
+    return [(Database, "_begin", begin), (Database, "_commit", commit)]
+
+
+def _keys_are_not_kept() -> list[Swap]:
+    honest = writing.stored_event
+
+    def keyless(*arguments: Any) -> Any:
+        event = honest(*arguments)
+        object.__setattr__(event, "key", None)
+        return event
+
+    return [(writing, "stored_event", keyless)]
+
+
+def _blind_verify() -> list[Swap]:
+    return [(entries, "_matches", lambda *parts: True)]
+
+
+def _short_hash() -> list[Swap]:
+    honest = entries.chain
+
+    def kindless(*columns: Any) -> bytes:
+        return honest(*(*columns[:4], "", *columns[5:]))
+
+    return [(entries, "chain", kindless)]
+
+
+def _recordings_stay() -> list[Swap]:
+    return [(Recordings, "redact", lambda self, versions, texts: 0)]
+
+
+def _bodies_stay() -> list[Swap]:
+    return [(journal_erase, "entries_of", lambda connection, ns_id, number: [])]
+
+
+def _words_stay() -> list[Swap]:
+    return [(lexical, "remove_text", lambda connection, ns_id, doc, terms: None)]
+
+
+def _log_stays() -> list[Swap]:
+    return [(Database, "scrub", lambda self: None)]
+
+
+def _cleaning_is_not_resumed() -> list[Swap]:
+    return [(build, "resume", lambda journal, **parts: 0)]
+
+
+def _receipts_are_believed() -> list[Swap]:
+    return [(lifecycle_erase, "faults_of", lambda journal, receipt: [])]
+
+
+def _normalised() -> list[Swap]:
+    honest = limits.check_text
+
+    def normalising(text: object, where: str = "text") -> str:
+        return unicodedata.normalize("NFC", honest(text, where))
+
+    return [(limits, "check_text", normalising)]
+
+
+def _dropped() -> list[Swap]:
+    honest = limits.check_metadata
+
+    def dropping(metadata: object) -> Any:
+        if isinstance(metadata, dict):
+            metadata = {name: value for name, value in metadata.items() if value is not None}
+        return honest(metadata)
+
+    return [(limits, "check_metadata", dropping)]
+
+
+def _wall_clock() -> list[Swap]:
+    return [(journal, "max", lambda now, last: now)]
+
+
+def _wall_of_ids_is_open() -> list[Swap]:
+    wide = memories._SELECT.replace("WHERE m.ns_id = ?", "WHERE (m.ns_id = ? OR 1)")
+    return [(memories, "_SELECT", wide)]
+
+
+def _filters_cross() -> list[Swap]:
+    def matching(connection: apsw.Connection, ns_id: int, filtered: Any) -> Any:
+        clause, values = where._clause(filtered, ns_id)
+        sql = f"SELECT DISTINCT version FROM memories WHERE {clause} ORDER BY version"
+        found = connection.execute(sql, values).fetchall()
+        return np.array([row[0] for row in found], dtype=np.int64)
+
+    return [(journal, "matching", matching)]
+
+
+def _statistics_cross() -> list[Swap]:
+    def everyone(self: lexical.Lexicon, connection: apsw.Connection) -> None:
+        self._tail, self._last_tail = {}, 0
+        for doc, terms in connection.execute("SELECT doc, terms FROM tail ORDER BY doc"):
+            for term, tf in json.loads(terms).items():
+                self._tail.setdefault(term, []).append((doc, tf))
+
+    return [(lexical.Lexicon, "_refresh", everyone)]
+
+
+def _forgotten_is_seen() -> list[Swap]:
+    return [(columns, "_VALID_STATES", np.ones_like(columns._VALID_STATES))]
+
+
+def _locked_late() -> list[Swap]:
+    def begin(self: Database) -> apsw.Connection:
+        connection = self._open_writer()
+        connection.execute("BEGIN DEFERRED")
+        return connection
+
+    return [(Database, "_begin", begin)]
+
+
+def _long_texts_are_cut() -> list[Swap]:
+    honest = CatchUp._pieces
+    return [(CatchUp, "_pieces", lambda self, item: honest(self, item)[:1])]
+
+
+def _calls_home() -> list[Swap]:
+    honest = asking.answer
+
+    def calling(*arguments: Any, **named: Any) -> Any:
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", 9), timeout=0.1).close()
+        return honest(*arguments, **named)
+
+    return [(asking, "answer", calling)]
+
+
+PLANTS: dict[str, Plant] = {
+    "late-commit": Plant("D1", "every eighth store is acknowledged and rolled back", _late_commit),
+    "no-transaction": Plant("D1", "a store is many small commits", _no_transaction),
+    "keyless": Plant("D10", "idempotency keys are not kept", _keys_are_not_kept),
+    "blind": Plant("C1", "verify does not look at bodies", _blind_verify),
+    "kindless": Plant("C1", "hashes leave out the kind of an entry", _short_hash),
+    "recordings-stay": Plant("E1", "recordings are not redacted", _recordings_stay),
+    "bodies-stay": Plant("E1", "bodies of entries are not removed", _bodies_stay),
+    "words-stay": Plant("E1", "the words of an erased text stay indexed", _words_stay),
+    "log-stays": Plant("E1", "the file is not rewritten, nor its log cut", _log_stays),
+    "no-resume": Plant("E2", "opening does not finish an erasure", _cleaning_is_not_resumed),
+    "any-receipt": Plant("E4", "every receipt is believed", _receipts_are_believed),
+    "normalised": Plant("U1", "texts are stored in another Unicode form", _normalised),
+    "dropped": Plant("U1", "empty metadata values are left out in silence", _dropped),
+    "wall-clock": Plant("U3", "entries carry the clock's time, even backwards", _wall_clock),
+    "open-ids": Plant("T1", "an id is looked up in all namespaces", _wall_of_ids_is_open, 40),
+    "open-filters": Plant("T1", "a filter looks at all namespaces", _filters_cross, 40),
+    "open-statistics": Plant("T1", "words are counted over all namespaces", _statistics_cross, 40),
+    "forgotten-seen": Plant("C2", "what was forgotten is recalled", _forgotten_is_seen, 20),
+    "locked-late": Plant("D9", "a write locks only when it has read", _locked_late),
+    "cut": Plant("U2", "only the beginning of a long text is embedded", _long_texts_are_cut),
+    "calls-home": Plant("T7", "every recall opens a connection", _calls_home),
+}
+"""Name -> bug."""

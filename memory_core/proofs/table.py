@@ -1,0 +1,26 @@
+"""All proofs, by row."""
+
+from memory_core.proofs import (
+    clocks,
+    control,
+    crashing,
+    crowd,
+    damage,
+    erasing,
+    hostile,
+    indexing,
+    killing,
+    long_texts,
+    modelled,
+    offline,
+    walls,
+)
+from memory_core.proofs.row import Proof
+
+MODULES = (
+    killing, indexing, crowd, damage, modelled, hostile, long_texts, clocks, walls, offline,
+    erasing, crashing, control,
+)  # fmt: skip
+
+PROOFS: dict[str, Proof] = {proof.row: proof for module in MODULES for proof in module.PROOFS}
+"""Row -> proof, in the order they are run."""
