@@ -1,0 +1,1 @@
+"""What people and programs outside Python use: the command line, and servers."""

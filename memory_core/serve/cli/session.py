@@ -1,0 +1,75 @@
+"""What every command shares: which store to open, and how to print."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from memory_core.build import DEFAULT_NAMESPACE, open_memory
+from memory_core.manager import MemoryManager
+from memory_core.types import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The options given before the verb."""
+
+    home: Path
+    namespace: str
+    json: bool
+    settings: dict[str, Any]
+
+    def open(self, *, readonly: bool = False) -> MemoryManager:
+        """Open the memory that the options name."""
+        return open_memory(self.home, namespace=self.namespace, readonly=readonly, **self.settings)
+
+    def emit(self, value: Any, text: str) -> None:
+        """Print one value: as JSON if asked, else as text for people."""
+        sys.stdout.write((dumps(value) if self.json else text.rstrip("\n")) + "\n")
+
+    def table(self, rows: Iterable[Sequence[Any]], *headers: str) -> None:
+        """Print a table, with lines and colours on a terminal, plain columns elsewhere."""
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*headers, box=None, pad_edge=False, header_style="bold")
+        for row in rows:
+            table.add_row(*(_cell(value) for value in row))
+        width = None if sys.stdout.isatty() else 200
+        Console(width=width, highlight=False, soft_wrap=False).print(table)
+
+
+def session_of(home: Path | None, namespace: str | None, as_json: bool, **settings: Any) -> Session:
+    """Return the session that options and environment name."""
+    place = home or Path(os.environ.get("MEMORY_HOME", "~/.memory"))
+    name = namespace or os.environ.get("MEMORY_NAMESPACE", DEFAULT_NAMESPACE)
+    given = {key: value for key, value in settings.items() if value is not None}
+    return Session(place.expanduser(), name, as_json, given)
+
+
+def dumps(value: Any) -> str:
+    """Return a value as one JSON document; models and times included."""
+    return json.dumps(value, ensure_ascii=False, default=_plain, indent=2)
+
+
+def line(memory: Memory, width: int = 100) -> str:
+    """Return a memory as one line for people."""
+    text = " ".join(memory.text.split())
+    shown = text if len(text) <= width else text[: width - 1] + "…"
+    who = memory.speaker or memory.role or memory.source
+    return f"{memory.id}  {memory.occurred_at:%Y-%m-%d %H:%M}  {who}: {shown}"
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    return str(value)
+
+
+def _cell(value: Any) -> str:
+    from rich.markup import escape
+
+    return escape(f"{value:.3f}" if isinstance(value, float) else str(value))

@@ -1,0 +1,90 @@
+"""`memory train`: models for one's own memories; needs the extra `train`."""
+
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from memory_core.config import load
+from memory_core.embed.registry import make_embedder
+from memory_core.errors import InvalidInput, MissingExtra
+from memory_core.models.resolve import DEFAULT, resolve
+from memory_core.serve.cli.session import Session
+from memory_core.train.cross_encoder import Schedule, train_cross_encoder
+from memory_core.train.examples import checked, read_examples
+from memory_core.train.mining import mined
+from memory_core.train.recipe import Amount, default_examples
+
+app = typer.Typer(help="Train models for your memories.", no_args_is_help=True)
+
+NEGATIVES = 5
+
+
+@app.callback()
+def training() -> None:
+    """Train models for your memories."""
+
+
+@app.command("cross-encoder")
+def cross_encoder(
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(help="New directory for the model.")],
+    recipe: Annotated[
+        Literal["default"] | None, typer.Option(help="A documented set of files in --data.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder with the recipe's files.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="JSON lines with q, pos and maybe neg.")
+    ] = None,
+    base: Annotated[str, typer.Option(help="Model to start from.")] = DEFAULT,
+    smoke: Annotated[bool, typer.Option("--smoke", help="A few steps, to see it work.")] = False,
+    seed: int = 7,
+) -> None:
+    """Train a cross-encoder listwise on questions, their answers and hard wrong passages."""
+    options: Session = context.obj
+    source = _source(recipe, data, pairs)
+    settings = load(options.home, options.settings)
+    cache = settings.models_dir.expanduser()
+    start = resolve(base, cache_dir=cache, allow_download=settings.allow_download)
+    embedder = make_embedder(DEFAULT, cache_dir=cache, allow_download=settings.allow_download)
+
+    def tell(text: str) -> None:
+        if not options.json:
+            typer.echo(text, err=True)
+
+    if source.is_dir():
+        amount = Amount(chats=40, share=0.01) if smoke else Amount()
+        examples = default_examples(source, embedder, amount=amount, seed=seed, tell=tell)
+    else:
+        examples = checked(read_examples(source))
+        if not all(example.negatives for example in examples):
+            examples = mined(examples, embedder, count=NEGATIVES, seed=seed)
+    schedule = replace(Schedule(seed=seed), queries=8) if smoke else Schedule(seed=seed)
+    done = train_cross_encoder(start.path, examples, out, schedule=schedule, tell=tell)
+    told = (
+        f"{done.examples:,} lists in {done.seconds:.0f} s: held-out mean reciprocal rank "
+        f"{done.mrr_before:.3f} before, {done.mrr:.3f} after; use it with reranker={str(out)!r}"
+    )
+    options.emit({**asdict(done), "path": str(done.path)}, told)
+
+
+def _source(recipe: str | None, data: Path | None, pairs: Path | None) -> Path:
+    """Return the recipe's folder or the file of pairs.
+
+    Raises:
+        InvalidInput: neither or both are named, or there is no such place.
+        MissingExtra: what trains is not installed.
+    """
+    for package in ("datasets", "accelerate"):
+        if find_spec(package) is None:
+            raise MissingExtra(package, "train")
+    if (recipe is None) == (pairs is None):
+        raise InvalidInput("name one of --recipe and --pairs, and --data with a recipe")
+    place = pairs if recipe is None else data
+    if place is None:
+        raise InvalidInput("the recipe needs --data, the folder with its files")
+    if not (place.is_file() if recipe is None else place.is_dir()):
+        raise InvalidInput(f"{place} is not there; name an existing file or folder")
+    return place

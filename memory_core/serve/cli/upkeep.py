@@ -1,0 +1,116 @@
+"""Verbs that look after the store: stats, verify, rebuild, doctor."""
+
+import sqlite3
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import typer
+
+from memory_core.errors import MemoryCoreError
+from memory_core.journal.sql import one
+from memory_core.manager import MemoryManager
+from memory_core.serve.cli.session import Session
+
+
+def stats(context: typer.Context) -> None:
+    """Count what the namespace holds."""
+    options: Session = context.obj
+    with options.open() as memory:
+        counted = {**counts(memory), **copies(memory)}
+    options.emit(counted, "\n".join(f"{name:<12} {value}" for name, value in counted.items()))
+
+
+def verify(context: typer.Context) -> None:
+    """Recompute the whole chain; exit code 3 if anything was changed."""
+    options: Session = context.obj
+    with options.open() as memory:
+        faults = memory.journal.verify()
+        seq = memory.journal.head.seq
+    told = "\n".join(faults) or f"{seq} entries verified: every hash, link and body is intact"
+    options.emit({"entries": seq, "faults": faults}, told)
+    if faults:
+        raise typer.Exit(3)
+
+
+def rebuild(context: typer.Context) -> None:
+    """Fold the state anew from the journal, and make the vector index anew from its vectors."""
+    options: Session = context.obj
+    with options.open() as memory:
+        folded = memory.journal.rebuild()
+        rows = memory.parts.derived.rebuild(_progress()) if memory.parts.derived else 0
+        state = copies(memory)
+    told = f"rebuilt from {folded} entries; {rows} vectors are indexed (Chroma: {state['chroma']})"
+    options.emit({"entries": folded, "indexed": rows, **state}, told)
+
+
+def doctor(context: typer.Context) -> None:
+    """Check installation and store, and say what to do; exit code 3 on faults, 1 on an error."""
+    options: Session = context.obj
+    report: dict[str, Any] = {
+        "python": sys.version.split()[0],
+        "memory-core": version("memory-core"),
+        "chromadb": version("chromadb"),
+        "system sqlite": sqlite3.sqlite_version,
+        "home": str(options.home),
+    }
+    advice, code = "All is well: nothing to do.", 0
+    try:
+        with options.open() as memory:
+            report |= {"durability": memory.journal.database.mode, **counts(memory)}
+            report |= copies(memory)
+            faults = memory.journal.verify()
+            report["model"] = str(memory.parts.embedder.fingerprint)
+        if faults:
+            advice = f"The journal has {len(faults)} faults: restore the last backup."
+            code = 3
+        elif report["pending"]:
+            advice = f"{report['pending']} memories wait for vectors: recall once, or keep it open."
+    except MemoryCoreError as error:
+        advice, code = f"{type(error).__name__}: {error}", 1
+    report["advice"] = advice
+    told = "\n".join(f"{name:<14} {value}" for name, value in report.items() if name != "advice")
+    options.emit(report, f"{told}\n\n{advice}")
+    if code:
+        raise typer.Exit(code)
+
+
+def counts(memory: MemoryManager) -> dict[str, Any]:
+    """Return how much the namespace holds, without loading a model."""
+    ns_id = memory.journal.identity.ns_id
+    with memory.journal.database.read() as connection:
+        row = one(
+            connection,
+            "SELECT count(*), ifnull(sum(state = 0), 0), count(DISTINCT session)"
+            " FROM memories WHERE ns_id = ? AND seq_to IS NULL",
+            (ns_id,),
+        ) or (0, 0, 0)
+        links = one(connection, "SELECT count(*) FROM links WHERE ns_id = ?", (ns_id,)) or (0,)
+    table = memory.journal.vectors(memory.parts.embedder.fingerprint.digest)
+    return {
+        "namespace": memory.namespace,
+        "entries": memory.journal.head.seq,
+        "memories": row[0],
+        "live": row[1],
+        "sessions": row[2],
+        "links": links[0],
+        "vectors": table.count(),
+        "pending": table.pending_count(),
+        "bytes": sum(p.stat().st_size for p in memory.journal.home.rglob("*") if p.is_file()),
+    }
+
+
+def copies(memory: MemoryManager) -> dict[str, str]:
+    """Return what state the copies of the vectors are in, in words; Chroma is not opened."""
+    return {} if memory.parts.derived is None else memory.parts.derived.report()
+
+
+def _progress() -> Callable[[str], None]:
+    """Return what shows a long rebuild on a terminal, and nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda what: None
+    return lambda what: typer.echo(f"\r{what}", nl=False, err=True)
+
+
+VERBS = {"stats": stats, "verify": verify, "rebuild": rebuild, "doctor": doctor}

@@ -1,0 +1,62 @@
+"""Verbs that write: store, link, forget, erase."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from memory_core.serve.cli.session import Session, line
+
+Id = Annotated[str, typer.Argument(help="A memory's id.")]
+
+
+def store(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(help="What to remember; `-` reads standard input.")],
+    role: str | None = None,
+    speaker: str | None = None,
+    session: str | None = None,
+    at: Annotated[str | None, typer.Option(help="Event time, ISO 8601.")] = None,
+    importance: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
+    key: Annotated[str | None, typer.Option(help="Idempotency key.")] = None,
+) -> None:
+    """Store one memory; it is on disk when this returns, its vector follows later."""
+    options: Session = context.obj
+    fields: dict[str, Any] = {
+        "role": role, "speaker": speaker, "session": session, "occurred_at": at,
+        "importance": importance, "key": key,
+    }  # fmt: skip
+    text = sys.stdin.read() if text == "-" else text
+    with options.open() as memory:
+        stored = memory.store(text, **{k: v for k, v in fields.items() if v is not None})
+    options.emit(stored, f"stored {line(stored)}")
+
+
+def link(context: typer.Context, source: Id, target: Id, relation: str) -> None:
+    """Link one memory to another by a named relation."""
+    options: Session = context.obj
+    with options.open() as memory:
+        memory.link(source, target, relation)
+    options.emit({"linked": [source, target, relation]}, f"linked {source} {relation} {target}")
+
+
+def forget(context: typer.Context, id: Id, reason: str | None = None) -> None:
+    """Stop recalling a memory; its history stays."""
+    options: Session = context.obj
+    with options.open() as memory:
+        forgotten = memory.forget(id, reason)
+    options.emit(forgotten, f"forgotten {forgotten.id}")
+
+
+def erase(context: typer.Context, id: Id) -> None:
+    """Remove every trace of a memory and print the receipt."""
+    options: Session = context.obj
+    with options.open() as memory:
+        receipt = memory.erase(id)
+    told = "\n".join(f"{name:<11} {value}" for name, value in receipt.model_dump().items())
+    options.emit(receipt, f"erased\n{told}")
+    if receipt.residue:
+        raise typer.Exit(3)
+
+
+VERBS = {"store": store, "link": link, "forget": forget, "erase": erase}

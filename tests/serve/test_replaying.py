@@ -1,0 +1,57 @@
+"""`memory replay` on a real store, through the command's own entry."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from memory_core.serve.cli.app import app
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for text in ("Ana drinks green tea", "Bo drinks coffee", "The gate code is 4471"):
+        assert run(tmp_path, "store", text).exit_code == 0
+    assert run(tmp_path, "recall", "what does Ana drink", "--k", "1").exit_code == 0
+    return tmp_path
+
+
+def run(home: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, ["--home", str(home), "--embedder", "hash", *words])
+
+
+def answer(home: Path, *words: str) -> dict:
+    done = run(home, "--json", "replay", *words)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.output)
+
+
+def test_list_and_show(home: Path) -> None:
+    (listed,) = answer(home, "list")
+    shown = answer(home, "show")
+    assert listed["id"] == shown["id"] and listed["text"] == "what does Ana drink"
+    assert "Ana drinks green tea" in run(home, "replay", "show", listed["id"]).output
+
+
+def test_reexecute_after_changes(home: Path) -> None:
+    (listed,) = answer(home, "list")
+    assert run(home, "forget", listed["hits"][0]).exit_code == 0
+    again = answer(home, "reexecute")
+    assert again["verdict"] == "exact" and [h["id"] for h in again["hits"]] == listed["hits"]
+
+
+def test_why_and_what_if(home: Path) -> None:
+    (listed,) = answer(home, "list")
+    assert answer(home, "why", listed["hits"][0])["stage"] == "recalled"
+    assert answer(home, "why-not", "coffee", listed["id"])["stage"] == "fusion"
+    wider = answer(home, "what-if", "--k", "3", "--set", "lexical_weight=0.5")
+    assert len(wider["moves"]) == 3 and wider["changes"] == {"k": 3, "lexical_weight": 0.5}
+    without = answer(home, "what-if", "--without", listed["hits"][0])
+    assert without["hits"][0]["id"] != listed["hits"][0]
+
+
+def test_wrong_use_is_told(home: Path, tmp_path: Path) -> None:
+    for words in (("what-if", "--set", "nonsense"), ("what-if", "--set", "k2=1"), ("show", "none")):
+        assert run(home, "replay", *words).exit_code != 0
+    assert "no recall is recorded" in run(tmp_path / "empty", "replay", "list").output

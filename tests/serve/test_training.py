@@ -1,0 +1,19 @@
+"""`memory train` refuses what it cannot do before anything is loaded."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.serve.test_cli import run
+
+
+def test_wrong_requests_are_named(tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="the extra train is not installed")
+    home, out = tmp_path / "home", str(tmp_path / "out")
+    assert "--recipe" in run("train", "cross-encoder", out, home=home, code=1)
+    assert "--data" in run("train", "cross-encoder", out, "--recipe", "default", home=home, code=1)
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text('{"q": 1}\n')
+    told = run("train", "cross-encoder", out, "--pairs", str(pairs), home=home, code=1)
+    assert "pairs.jsonl:1" in told
+    assert not Path(out).exists()

@@ -1,0 +1,91 @@
+"""The documentation is true: its blocks run, and it names what there is.
+
+In a page, ```python blocks run top to bottom in one namespace; a ```text block right after one
+is what it prints. Lines of ```sh blocks that begin with `memory` run in one home of their own.
+"""
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memory_core import errors
+from memory_core.config import Settings
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.M | re.S)
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    return BLOCK.findall(page.read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MEMORY_EMBEDDER", "hash")
+    names: dict[str, object] = {"__name__": "__docs__"}
+    printed = None
+    for language, code in blocks(page):
+        if language == "python":
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                exec(compile(code, str(page), "exec"), names)
+            printed = out.getvalue()
+        elif language == "text" and printed is not None:
+            assert printed == code
+            printed = None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_shell_blocks_run(page: Path, tmp_path: Path) -> None:
+    lines = [
+        line.strip()
+        for language, code in blocks(page)
+        if language == "sh"
+        for line in code.splitlines()
+        if line.startswith("memory ")
+    ]
+    environment = {
+        **os.environ, "MEMORY_HOME": str(tmp_path / "home"), "MEMORY_EMBEDDER": "hash",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }  # fmt: skip
+    for line in lines:
+        done = subprocess.run(
+            ["bash", "-euc", line], cwd=ROOT, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
+def everything() -> str:
+    return "\n".join(page.read_text() for page in PAGES)
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_every_setting_is_documented(name: str) -> None:
+    assert f"`{name}`" in everything()
+
+
+@pytest.mark.parametrize("name", [n for n in vars(errors) if n[0].isupper()])
+def test_every_error_is_drawn_in_the_tree(name: str) -> None:
+    if name != "MemoryCoreError":
+        assert re.search(rf"── {name}\b", errors.__doc__ or "")
+
+
+def test_every_verb_is_documented() -> None:
+    from memory_core.serve.cli.app import app
+
+    text = everything()
+    for command in app.registered_commands:
+        assert f"memory {command.name}" in text, command.name
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 200
