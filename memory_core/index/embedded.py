@@ -15,6 +15,7 @@ from pathlib import Path
 
 from memory_core.errors import IndexUnavailable, StoreBusy
 from memory_core.index import mark as marks
+from memory_core.index.blank import HEADER, blank_unused
 from memory_core.index.canary import live_rows, require_equal, require_self_search
 from memory_core.index.chroma import BATCH, ChromaIndex, chroma_version
 from memory_core.index.exact import Rows
@@ -47,6 +48,7 @@ class EmbeddedStore:
         self._lease = Lease(lock_of(place.chroma))
         self._stamp: Stamp = {}
         self._marked = False
+        self._blanked: dict[Path, int] = {}
 
     @property
     def limit(self) -> float:
@@ -87,7 +89,16 @@ class EmbeddedStore:
         if self._marked and _stamp(place) == self._stamp:
             return
         self.before_write()
+        blank_unused(place / DATA)
         marks.write(place, self._place, self._mark(rows, position))
+
+    def blank(self) -> None:
+        """Blank what Chroma wrote of this process's memory; nothing is writing or asking."""
+        data = self._place.chroma / DATA
+        written = {path: path.stat().st_mtime_ns for path in data.rglob(HEADER)}
+        if written != self._blanked:
+            blank_unused(data)
+            self._blanked = written
 
     def discard(self) -> None:
         """Remove the closed directory: it may hold what was erased."""
@@ -147,6 +158,7 @@ class EmbeddedStore:
             require_self_search(index, rows, found.position, metric=self._metric)
             # Opening alone changes Chroma's files. A process that is killed while it only reads
             # must not cost a rebuild, so what is there now is what is believed.
+            blank_unused(place / DATA)
             marks.write(place, self._place, found)
             remove(place / OPENING)
         except BaseException:
@@ -177,6 +189,7 @@ class EmbeddedStore:
             remove(building)
             raise
         index.close()
+        blank_unused(building / DATA)
         marks.write(building, self._place, self._mark(rows, len(rows)))
         os.replace(building, self._place.chroma)
 

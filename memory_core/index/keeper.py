@@ -56,6 +56,10 @@ class Store(Protocol):
         """Be told that the index was closed cleanly."""
         ...
 
+    def blank(self) -> None:
+        """Be told that the index was written, and nothing is writing or asking now."""
+        ...
+
     def discard(self) -> None:
         """Remove the closed index."""
         ...
@@ -214,6 +218,8 @@ class Keeper:
             self._open()
         self._feed()
         since = self._dirty_since
+        if since is not None:
+            self._lane.run(self._store.blank, CLOSING)  # between two queries: those write as well
         if since is not None and time.monotonic() - since > QUIET:
             self._let_go(mark=True)
             self._open()

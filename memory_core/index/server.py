@@ -106,6 +106,9 @@ class ServerStore:
     def seal(self, rows: Rows, position: int) -> None:
         """Do nothing: the collection is compared with the journal when it is opened."""
 
+    def blank(self) -> None:
+        """Do nothing: the server keeps its own files."""
+
     def discard(self) -> None:
         """Do nothing: opening removes what was erased."""
 
