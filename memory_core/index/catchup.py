@@ -6,7 +6,6 @@ Which of the two it is, the canary tells: a model that is down cannot embed that
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from memory_core.chunk import Piece, split
 from memory_core.embed.base import CANARY, CANARY_TOLERANCE, Embedder, usable_vectors
 from memory_core.errors import ModelError, ModelMismatch, StoreClosed
+from memory_core.forking import keep_open
 from memory_core.journal.lexical import indexed
 from memory_core.journal.vectors import NewVector, PendingText, VectorTable
 
@@ -36,22 +36,24 @@ class CatchUp:
         self._wake = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
-        self._pid = os.getpid()
         self._ready = False
         self._progress = threading.Condition()
         self._trouble: Exception | None = None
         self._window: list[PendingText] = []
         self.failed_docs: set[int] = set()
         """Texts that the model could not embed in this run."""
+        keep_open(self)
+
+    def after_fork(self) -> None:
+        """Start anew: locks, thread and window are the parent's."""
+        self._lock, self._progress = threading.Lock(), threading.Condition()
+        self._wake, self._window = threading.Event(), []
+        self._thread, self._trouble = None, None
 
     def wake(self) -> None:
         """Tell the worker that texts were written; it is started at the first."""
         if self._closed.is_set():
             return
-        if self._pid != os.getpid():  # a thread of the parent may have held the locks
-            self._pid, self._thread, self._trouble = os.getpid(), None, None
-            self._lock, self._progress = threading.Lock(), threading.Condition()
-            self._wake, self._window = threading.Event(), []
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="embedding", daemon=True)
             self._thread.start()
@@ -96,7 +98,7 @@ class CatchUp:
         """Stop the worker after its current batch; idempotent."""
         self._closed.set()
         self._wake.set()
-        if self._thread is not None and self._pid == os.getpid():
+        if self._thread is not None:
             self._thread.join(timeout=30)
 
     def _working(self) -> bool:

@@ -6,7 +6,6 @@ written, or the lease is not to be had, the rows are kept in RAM. Growing costs 
 """
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory_core.errors import StoreBusy
+from memory_core.forking import keep_open
 from memory_core.index.owner import Lease
 from memory_core.index.place import Place, lock_of, remove
 from memory_core.index.scanfile import CHUNK, Damaged, Floats, Ints, Outdated, ScanFile, Shape
@@ -81,18 +81,20 @@ class ExactRows:
         self._place = place
         self._writable = writable
         self._guard = threading.Lock()
-        self._pid = os.getpid()
         self._lease = Lease(lock_of(place.scan))
         self._file: ScanFile | None = None
         self._ram: _Growing | None = None
         self._generation, self._size, self._texts = -1, 0, 0
         self._reset(-1)
+        keep_open(self)
+
+    def after_fork(self) -> None:
+        """Make the lock anew and read anew: the fork may have caught it half grown."""
+        self._guard = threading.Lock()
+        self._generation = -1
 
     def current(self) -> Rows:
         """Return all rows that are in the journal now."""
-        if self._pid != os.getpid():  # a thread of the parent may have held the guard
-            self._pid, self._guard = os.getpid(), threading.Lock()
-            self._generation = -1
         with self._guard:
             while True:
                 total, generation = self._table.counters()

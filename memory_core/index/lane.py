@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from memory_core.errors import IndexUnavailable
+from memory_core.forking import keep_open
 
 T = TypeVar("T")
 
@@ -35,6 +36,12 @@ class Lane:
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
         self._late: Future[object] | None = None
+        keep_open(self)
+
+    def after_fork(self) -> None:
+        """Start anew: the thread is the parent's."""
+        self._calls, self._guard = queue.SimpleQueue(), threading.Lock()
+        self._thread, self._late = None, None
 
     @property
     def stuck(self) -> bool:

@@ -10,12 +10,12 @@ import fcntl
 import os
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from memory_core.errors import StoreBusy
+from memory_core.forking import keep_open, undisturbed
 
 _RETRY = 0.002
 
@@ -37,7 +37,7 @@ class Lease:
         self.path = path
         self._handle: int | None = None
         self._guard = threading.Lock()
-        _leases.add(self)
+        keep_open(self)
 
     @property
     def held(self) -> bool:
@@ -51,7 +51,7 @@ class Lease:
             StoreBusy: another holder has it; the message names its process.
             OSError: the file cannot be locked here.
         """
-        with self._guard:
+        with undisturbed(), self._guard:
             if self._handle is not None:
                 return
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -105,22 +105,12 @@ class Lease:
         finally:
             self.release()
 
-    def _forget(self) -> None:
+    def after_fork(self) -> None:
+        """Close the inherited handle: the parent holds the lease, this child does not."""
         self._guard = threading.Lock()
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
-
-
-_leases: "weakref.WeakSet[Lease]" = weakref.WeakSet()
-
-
-def _forget_all() -> None:
-    for lease in list(_leases):
-        lease._forget()
-
-
-os.register_at_fork(after_in_child=_forget_all)
 
 
 def _started(pid: int) -> str:

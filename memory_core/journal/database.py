@@ -24,7 +24,7 @@ from memory_core.errors import (
     StoreError,
     StoreReadOnly,
 )
-from memory_core.forking import hold_still
+from memory_core.forking import keep_open, undisturbed
 from memory_core.journal import schema
 from memory_core.journal.home import check_home
 
@@ -60,16 +60,9 @@ class Database:
         self._pid = os.getpid()
         self._closed = False
         self._abandoned: list[apsw.Connection] = []
-        hold_still(self)
-        self._prepare()
-
-    def before_fork(self) -> None:
-        """Wait for the transaction that is being written: a child would find it locked."""
-        self._lock.acquire()
-
-    def in_parent(self) -> None:
-        """Let others write again."""
-        self._lock.release()
+        keep_open(self)
+        with undisturbed():
+            self._prepare()
 
     def after_fork(self) -> None:
         """Make the lock anew; the connections are given up at the next use."""
@@ -83,13 +76,15 @@ class Database:
             StoreClosed: after close().
             StoreDamaged: SQLite cannot read the file.
         """
-        connection = self._take()
-        try:
-            yield connection
-        except _DAMAGE as error:
-            raise damaged(self.path, error) from error
-        finally:
-            self._give(connection)
+        with undisturbed():
+            connection = self._take()
+            process = self._pid
+            try:
+                yield connection
+            except _DAMAGE as error:
+                raise damaged(self.path, error) from error
+            finally:
+                self._give(connection, process)
 
     @contextmanager
     def write(self, keys: tuple[str, ...] = ()) -> Iterator[apsw.Connection]:
@@ -100,7 +95,7 @@ class Database:
             NotStored: the block or SQLite failed; nothing will appear.
             OutcomeUnknown: the commit failed half way; `keys` are kept to ask with.
         """
-        with self._lock:
+        with undisturbed(), self._lock:
             connection = self._begin()
             try:
                 yield connection
@@ -118,7 +113,7 @@ class Database:
         Raises:
             StoreBusy: another process is reading an old state; try again when it is done.
         """
-        with self._lock:
+        with undisturbed(), self._lock:
             try:
                 self._open_writer().wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             except apsw.BusyError as error:
@@ -131,7 +126,7 @@ class Database:
             StoreBusy: another process is writing, or reading an old state.
             NotStored: there is no room for the copy; the store is as it was.
         """
-        with self._lock:
+        with undisturbed(), self._lock:
             try:
                 self._open_writer().execute("VACUUM")
             except apsw.Error as error:
@@ -147,7 +142,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection; idempotent."""
-        with self._lock:
+        with undisturbed(), self._lock:
             self._closed = True
             if self._pid == os.getpid():
                 self._drop()
@@ -227,9 +222,11 @@ class Database:
             self._check()
             return self._idle.pop() if self._idle else self._connect()
 
-    def _give(self, connection: apsw.Connection) -> None:
+    def _give(self, connection: apsw.Connection, process: int) -> None:
         with self._lock:
-            if self._closed or self._pid != os.getpid():
+            if process != os.getpid():  # forked meanwhile: closing it would end the parent's locks
+                self._abandoned.append(connection)
+            elif self._closed:
                 connection.close()
             else:
                 self._idle.append(connection)

@@ -28,6 +28,8 @@ from memory_core.journal.where import matching
 from memory_core.terms import TERMS_VERSION
 from memory_core.types import Memory
 
+_BATCH = 1000  # entries read at once
+
 Decide = Callable[["Pending", int], Sequence[Event]]
 
 
@@ -160,9 +162,14 @@ class Journal:
         return tuple(written)
 
     def entries(self, after: int = 0, until: int | None = None) -> Iterator[Entry]:
-        """Yield entries with after < seq <= until, in order."""
-        with self.database.read() as connection:
-            yield from entries.read_entries(connection, self.identity.ns_id, after, until)
+        """Yield entries with after < seq <= until, in order; a resting reader holds nothing."""
+        end = self.head.seq if until is None else min(until, self.head.seq)
+        while after < end:
+            stop = min(after + _BATCH, end)
+            with self.database.read() as connection:
+                some = list(entries.read_entries(connection, self.identity.ns_id, after, stop))
+            yield from some
+            after = stop
 
     def verify(self) -> list[str]:
         """Return every fault of the chain and its bodies; an empty list is proof of none."""

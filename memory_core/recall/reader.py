@@ -8,8 +8,7 @@ the lexical scores. It never holds a memory's text.
 
 import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +44,24 @@ class ReadSide(Protocol):
         ...
 
 
+T = TypeVar("T")
+
+
+class once(Generic[T]):
+    """A property made at first use, for objects that one thread uses.
+
+    Until Python 3.12 `functools.cached_property` has one lock for all objects: recalls in two
+    threads would wait for each other, and a forked child for a thread that it does not have.
+    """
+
+    def __init__(self, make: Callable[..., T]) -> None:
+        self._make = make
+
+    def __get__(self, owner: object, kind: type[object] | None = None) -> T:
+        value = owner.__dict__[self._make.__name__] = self._make(owner)
+        return value
+
+
 class View:
     """The memories as one query may see them; everything is read at first use."""
 
@@ -53,17 +70,17 @@ class View:
         self._journal = journal
         self._terms = terms
 
-    @cached_property
+    @once
     def snapshot(self) -> Snapshot:
         """The columns at the query's seq."""
         return self._journal.snapshot(self.query.seq)
 
-    @cached_property
+    @once
     def eligible(self) -> Eligible:
         """The texts that the query may see."""
         return self._journal.eligible(self.query, self.snapshot)
 
-    @cached_property
+    @once
     def lexical(self) -> Scores | None:
         """The lexical signal by doc `(seq+1,)`, 0..1; None when the query has no terms."""
         words = self._terms(self.query.text)
@@ -88,7 +105,7 @@ class View:
         every = zip(versions, snapshot.facts(rows), strict=True)
         return tuple([Hit(version, facts, origin) for version, facts in every])
 
-    @cached_property
+    @once
     def _neighbours(self) -> Neighbours:
         return Neighbours.among(self.snapshot.columns, self.eligible.row_of_doc)
 

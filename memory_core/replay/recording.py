@@ -23,7 +23,7 @@ from memory_core.answers import RecallResult
 from memory_core.config import DECIDING, Settings
 from memory_core.embed.base import Fingerprint
 from memory_core.errors import MemoryCoreError, NotFound, StoreBusy
-from memory_core.forking import keep_open
+from memory_core.forking import keep_open, undisturbed
 from memory_core.replay.encoding import decode, encode, glance
 from memory_core.terms import TERMS_VERSION
 from memory_core.version import __version__
@@ -152,7 +152,7 @@ class Recordings:
     def list(self, limit: int = 50) -> list[Recording]:
         """Return the newest recordings, newest first."""
         self.flush()
-        with self._lock:
+        with undisturbed(), self._lock:
             found = self._open().execute(
                 "SELECT id, at, session, seq, body FROM recordings WHERE namespace = ?"
                 " ORDER BY n DESC LIMIT ?",
@@ -167,7 +167,7 @@ class Recordings:
             NotFound: it is not there, or was dropped by the bounds.
         """
         self.flush()
-        with self._lock:
+        with undisturbed(), self._lock:
             row = (
                 self._open()
                 .execute(
@@ -183,7 +183,7 @@ class Recordings:
 
     def flush(self) -> None:
         """Write what is queued, in one transaction, and drop what is out of bounds."""
-        with self._lock:
+        with undisturbed(), self._lock:
             rows = []
             while not self._waiting.empty():
                 rows.append(self._row(self._waiting.get()))
@@ -221,7 +221,7 @@ class Recordings:
             return 0
 
     def _redacted(self, versions: set[int], texts: Sequence[str]) -> int:
-        with self._lock:
+        with undisturbed(), self._lock:
             connection = self._open()
             gone = [
                 n
@@ -246,13 +246,13 @@ class Recordings:
             self.flush()
         except (apsw.Error, MemoryCoreError) as error:
             logger.warning("the last recordings are not written: %s", error)
-        with self._lock:
+        with undisturbed(), self._lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
 
     def _start(self) -> None:
-        with self._lock:
+        with undisturbed(), self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
                 self._thread.start()
@@ -277,7 +277,7 @@ class Recordings:
         return self._connection
 
     def _discard(self) -> None:
-        with self._lock:
+        with undisturbed(), self._lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
