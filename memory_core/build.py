@@ -27,7 +27,7 @@ from memory_core.journal.links import LinkReader
 from memory_core.lifecycle.erase import erase_memory, resume
 from memory_core.lifecycle.importance import CueImportance
 from memory_core.manager import MemoryManager
-from memory_core.parts import Parts
+from memory_core.parts import NOTHING, Instead, Parts
 from memory_core.recall.context import ContextStage
 from memory_core.recall.diversify import DiversifyStage, Diversity
 from memory_core.recall.fuse import FuseStage, Weights
@@ -150,18 +150,20 @@ class Wired:
         """Name and revision of the cross-encoder, None without one."""
         return None if self.reranker is None else (self.reranker.name, self.reranker.revision)
 
-    def stages(
-        self, settings: Settings, *, digest: str | None = None, rerank: bool = True
-    ) -> list[Stage]:
-        """Return the stages of a recall.
+    def stages(self, settings: Settings, instead: Instead = NOTHING) -> list[Stage]:
+        """Return the stages of a recall, those that are off left out or doing nothing.
 
         Raises:
             NotFound: no vectors of that fingerprint are in the journal.
         """
-        retriever = self.derived.retriever
+        retriever, digest, off = self.derived.retriever, instead.digest, instead.off
         if digest is not None and digest != self.derived.digest:
             retriever = self._earlier(digest, settings)
-        return _stages(self.journal, retriever, settings, self.reranker if rerank else None)
+        judge = None if "rerank" in off else self.reranker
+        every = _stages(self.journal, retriever, settings, judge)
+        kept = [stage for stage in every if stage.name not in off or stage.name == "rerank"]
+        # the last stage cuts to k: without vectors it keeps the order by score
+        return [*kept, DiversifyStage(None)] if "diversify" in off else kept
 
     def _earlier(self, digest: str, settings: Settings) -> DenseRetriever:
         table = self.journal.vectors(digest)

@@ -69,6 +69,19 @@ class Copies(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """What a recall uses in place of the memory's own parts: nothing unless told."""
+
+    digest: str | None = None
+    """The fingerprint whose vectors are scanned; the memory's own when None."""
+    off: frozenset[str] = frozenset()
+    """Names of stages that take no part."""
+
+
+NOTHING = Instead()
+
+
 class Wiring(Protocol):
     """Makes the stages of a recall anew, under other settings or an earlier model: for replay."""
 
@@ -82,15 +95,12 @@ class Wiring(Protocol):
         """Name and revision of the cross-encoder, None without one."""
         ...
 
-    def stages(
-        self, settings: Settings, *, digest: str | None = None, rerank: bool = True
-    ) -> Sequence[Stage]:
+    def stages(self, settings: Settings, instead: Instead = NOTHING) -> Sequence[Stage]:
         """Return the stages of a recall.
 
         Args:
             settings: the weights and counts to use.
-            digest: the fingerprint whose vectors are scanned; the memory's own when None.
-            rerank: whether the cross-encoder takes part.
+            instead: what to use in place of the memory's own parts.
 
         Raises:
             NotFound: no vectors of that fingerprint are in the journal.

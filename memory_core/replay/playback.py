@@ -3,26 +3,19 @@
 Memories are named by version; the recalled ones by id too, where the recording's format has them.
 """
 
-import html
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from memory_core.answers import Note
+from memory_core.answers import Note, RecallResult, Step
+from memory_core.replay.encoding import FORMAT
+from memory_core.replay.printed import Printed
 from memory_core.replay.recording import Recording
 from memory_core.types import from_micros
 
 PACKING = "pack"
 """Name of the step that packs the context: what it cuts was recalled, but is not shown."""
-
-
-class Printed:
-    """A result that reads well in a terminal and in a notebook."""
-
-    __slots__ = ()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +121,35 @@ def playback(recording: Recording) -> Playback:
     )
 
 
+def played(result: RecallResult, like: Playback) -> Playback:
+    """Return another run of a recorded recall in the shape of its playback."""
+    query = result.query
+    asked = {
+        **like.query, "text": query.text, "k": query.k, "seq": query.seq, "now": query.now,
+        "as_of": query.as_of, "budget": query.token_budget, "for_action": query.for_action,
+    }  # fmt: skip
+    return replace(
+        like,
+        seq=query.seq,
+        query=asked,
+        status=result.status,
+        seconds=result.seconds,
+        tokens=result.tokens,
+        context=hashlib.sha256(result.context.encode()).hexdigest(),
+        steps=tuple(map(_played_step, result.trace)),
+        format=FORMAT,
+    )
+
+
 def terms_line(terms: Mapping[str, float]) -> str:
     """Return terms as text, in their order."""
     return "  ".join(f"{name} {value:+.3f}" for name, value in terms.items())
+
+
+def _played_step(step: Step) -> PlayedStep:
+    hits = (Played(h.version, h.score, h.signals, h.terms, h.reasons, h.id) for h in step.hits)
+    dropped = (Dropped(c.hit.version, c.reason, c.hit.score) for c in step.hits.cuts)
+    return PlayedStep(step.name, step.seconds, tuple(hits), tuple(dropped), step.hits.notes)
 
 
 def _step(step: Mapping[str, Any], ids: Mapping[int, str]) -> PlayedStep:

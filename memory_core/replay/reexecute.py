@@ -9,17 +9,14 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import ClassVar
 
-from memory_core.answers import Extent, Note, Query, RecallResult
-from memory_core.asking import answered
-from memory_core.config import DECIDING, Settings
-from memory_core.errors import InvalidInput, StoreReadOnly
-from memory_core.filters import filter_of
+from memory_core.answers import RecallResult
 from memory_core.journal.events import Erased
-from memory_core.parts import Parts, Wiring
-from memory_core.replay.encoding import vector_of
-from memory_core.replay.playback import Playback, Printed, playback
+from memory_core.parts import Parts
+from memory_core.replay.conditions import Conditions, conditions_of, wiring
+from memory_core.replay.playback import Playback, playback
+from memory_core.replay.printed import Printed
 from memory_core.replay.recording import Recording
 from memory_core.terms import TERMS_VERSION
 from memory_core.version import __version__
@@ -33,7 +30,8 @@ EXACT = "exact"
 class Reexecution(Printed):
     """The verdict on one recall."""
 
-    recorded: Playback = field(repr=False)
+    derived: ClassVar[tuple[str, ...]] = ("verdict",)
+    recorded: Playback = field(repr=False, metadata={"json": False})
     result: RecallResult = field(repr=False)
     difference: str
     """The first rank or score that differs; blank when exact."""
@@ -75,85 +73,14 @@ def reexecute(parts: Parts, recording: Recording) -> Reexecution:
         InvalidInput: its filter was recorded in a format that cannot be run.
         StoreReadOnly: the memory was opened without what makes stages anew.
     """
-    played, query = playback(recording), query_of(recording)
-    settings, digest = recorded_settings(parts, recording)
-    result = rerun(parts, recording, query, settings=settings, digest=digest)
+    played, conditions = playback(recording), conditions_of(parts, recording)
+    result = conditions.run(parts)
     difference = first_difference(played, result)
     causes = () if not difference else tuple(_causes(parts, recording))
     return Reexecution(
         played, result, difference, causes, _same_context(played, result),
-        _missed(parts, recording, query, result),
+        _missed(parts, conditions, result),
     )  # fmt: skip
-
-
-def query_of(recording: Recording) -> Query:
-    """Return the query that was recorded, with what it could see.
-
-    Raises:
-        InvalidInput: its filter was recorded in a format that cannot be run.
-    """
-    asked = recording.body["query"]
-    if isinstance(asked["where"], str):
-        raise InvalidInput(
-            f"recall {recording.id} has a filter in format 1, which can only be shown; play it back"
-        )
-    return Query(
-        text=asked["text"],
-        k=asked["k"],
-        seq=asked["seq"],
-        now=asked["now"],
-        vector=vector_of(asked["vector"]),
-        token_budget=asked["budget"],
-        where=None if asked["where"] is None else filter_of(asked["where"]),
-        as_of=asked["as_of"],
-        for_action=asked["for_action"],
-        extent=_extent(recording.body.get("extent")),
-    )
-
-
-def recorded_settings(parts: Parts, recording: Recording) -> tuple[Settings, str | None]:
-    """Return today's settings with the recorded ones in them, and the vectors' fingerprint."""
-    body, known = recording.body, wiring(parts).settings
-    values = {k: v for k, v in body.get("settings", {}).items() if k in DECIDING}
-    model = body.get("embedder")
-    return known.model_copy(update=values), model[0] if model else None
-
-
-def rerun(
-    parts: Parts,
-    recording: Recording,
-    query: Query,
-    *,
-    settings: Settings,
-    digest: str | None,
-    rerank: bool | None = None,
-) -> RecallResult:
-    """Return what the stages answer under these settings; nothing is recorded.
-
-    Args:
-        parts: of the memory that the recording is from.
-        recording: tells what was noted before the stages ran.
-        query: complete, with its extent.
-        settings: the weights and counts to use.
-        digest: the fingerprint of the vectors; the memory's own when None.
-        rerank: whether the cross-encoder takes part; as recorded when None.
-    """
-    body = recording.body
-    judged = body.get("reranker", True) is not None if rerank is None else rerank
-    notes = [Note(*n) for s in body["steps"] if s["name"] == "prepare" for n in s["notes"]]
-    stages = wiring(parts).stages(settings, digest=digest, rerank=judged)
-    return answered(parts, query, stages, notes=tuple(notes))
-
-
-def wiring(parts: Parts) -> Wiring:
-    """Return what makes stages anew.
-
-    Raises:
-        StoreReadOnly: the memory was put together without it.
-    """
-    if parts.wiring is None:
-        raise StoreReadOnly("this memory cannot make its stages anew; open it with open_memory")
-    return parts.wiring
 
 
 def first_difference(played: Playback, result: RecallResult) -> str:
@@ -170,18 +97,6 @@ def first_difference(played: Playback, result: RecallResult) -> str:
     return "" if played.status == result.status else f"was {played.status}, is {result.status}"
 
 
-def _extent(data: dict[str, Any] | None) -> Extent:
-    if data is None:
-        return Extent()
-    neighbours, batches = data["neighbours"], data["batches"]
-    return Extent(
-        rows=data["rows"],
-        neighbours=None if neighbours is None else tuple(neighbours),
-        known=data["known"],
-        batches=None if batches is None else tuple(tuple(batch) for batch in batches),
-    )
-
-
 def _same_context(played: Playback, result: RecallResult) -> bool:
     packed = result.context.encode()
     if isinstance(played.context, int):  # format 1
@@ -189,16 +104,13 @@ def _same_context(played: Playback, result: RecallResult) -> bool:
     return played.context == hashlib.sha256(packed).hexdigest()
 
 
-def _missed(
-    parts: Parts, recording: Recording, query: Query, result: RecallResult
-) -> tuple[str, ...] | None:
-    if query.extent is None or query.extent.neighbours is None:
+def _missed(parts: Parts, conditions: Conditions, result: RecallResult) -> tuple[str, ...] | None:
+    extent = conditions.extent
+    if extent.neighbours is None:
         return None
-    settings, digest = recorded_settings(parts, recording)
-    full = replace(query, extent=replace(query.extent, neighbours=None, batches=None))
-    found = rerun(parts, recording, full, settings=settings, digest=digest)
+    full = conditions.asking(extent=replace(extent, neighbours=None, batches=None))
     here = {hit.version for hit in result.hits}
-    return tuple(hit.id for hit in found.hits if hit.version not in here)
+    return tuple(hit.id for hit in full.run(parts).hits if hit.version not in here)
 
 
 def _causes(parts: Parts, recording: Recording) -> Iterator[str]:

@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from memory_core.manager import MemoryManager
-from memory_core.replay.playback import Playback, playback
+from memory_core.replay.conditions import conditions_of
+from memory_core.replay.diff import Diff, Side, diff
+from memory_core.replay.playback import Playback, playback, played
 from memory_core.replay.recording import Recording, Recordings
 from memory_core.replay.reexecute import Reexecution, reexecute
 from memory_core.replay.whatif import Change, WhatIf, what_if
@@ -98,6 +100,27 @@ class Replay:
         """
         change = Change(without, now, k, rerank, settings)
         return what_if(self._parts, self._recording(recall_id), change)
+
+    def diff(self, before: str, after: str | WhatIf) -> Diff:
+        """Return what changed between two recalls, every change explained and undone.
+
+        Args:
+            before: a recording.
+            after: another recording, or a what-if of any recording.
+
+        Raises:
+            NotFound: no such recording, or a model's vectors are not here.
+            InvalidInput: a filter was recorded in a format that cannot be run.
+        """
+        if isinstance(after, WhatIf):
+            second = Side(after.conditions, played(after.result, after.recorded))
+        else:
+            second = self._side(after)
+        return diff(self._parts, self._side(before), second)
+
+    def _side(self, recall_id: str) -> Side:
+        recording = self._recording(recall_id)
+        return Side(conditions_of(self._parts, recording), playback(recording))
 
     def _recording(self, recall_id: str) -> Recording:
         return self._recordings.get(recall_id)

@@ -7,18 +7,19 @@ does. A memory that is left out is hidden from the query and still counts in BM2
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from memory_core.answers import Query, RecallResult
+from memory_core.answers import RecallResult
 from memory_core.asking import micros
-from memory_core.config import DECIDING, Settings, changed
+from memory_core.config import DECIDING, changed
 from memory_core.errors import InvalidSetting
 from memory_core.filters import Filter, Group, Test
 from memory_core.limits import MAX_K
 from memory_core.parts import Parts
-from memory_core.replay.playback import Playback, Printed, playback
+from memory_core.replay.conditions import RERANK, Conditions, conditions_of
+from memory_core.replay.playback import Playback, playback
+from memory_core.replay.printed import Printed
 from memory_core.replay.recording import Recording
-from memory_core.replay.reexecute import query_of, recorded_settings, rerun
 
 FIXED = ("metric",)
 """Decide a recall, but cannot change without other vectors."""
@@ -52,9 +53,13 @@ class Move:
 class WhatIf(Printed):
     """The recall as recorded, and as it would have been."""
 
-    recorded: Playback = field(repr=False)
+    recorded: Playback = field(repr=False, metadata={"json": False})
     result: RecallResult = field(repr=False)
     changes: Mapping[str, Any]
+    conditions: Conditions = field(repr=False, metadata={"json": False})
+    """Under which it ran."""
+
+    derived: ClassVar[tuple[str, ...]] = ("moves",)
 
     @property
     def moves(self) -> tuple[Move, ...]:
@@ -87,14 +92,11 @@ def what_if(parts: Parts, recording: Recording, change: Change) -> WhatIf:
         InvalidSetting: a setting that does not decide a recall, or a wrong value.
         InvalidInput: a wrong time, or a filter in a format that cannot be run.
     """
-    settings, digest = recorded_settings(parts, recording)
     _check(change)
-    wanted = changed(settings, change.settings)
-    query = _changed(query_of(recording), change, wanted, settings)
-    result = rerun(
-        parts, recording, query, settings=wanted, digest=digest, rerank=change.rerank
-    )  # fmt: skip
-    return WhatIf(playback(recording), result, _told(change))
+    recorded = conditions_of(parts, recording)
+    conditions = changed_conditions(recorded, change)
+    result = conditions.run(parts)
+    return WhatIf(playback(recording), result, _told(change), conditions)
 
 
 def _check(change: Change) -> None:
@@ -108,15 +110,24 @@ def _check(change: Change) -> None:
         raise InvalidSetting(f"k={k!r} is out of range; pass 1 to {MAX_K}")
 
 
-def _changed(query: Query, change: Change, wanted: Settings, recorded: Settings) -> Query:
+def changed_conditions(recorded: Conditions, change: Change) -> Conditions:
+    """Return the conditions of a recall under a change.
+
+    Raises:
+        InvalidSetting: a wrong value.
+        InvalidInput: a wrong time.
+    """
+    query, wanted = recorded.query, changed(recorded.settings, change.settings)
     k = query.k if change.k is None else change.k
     now = query.now if change.now is None else micros(change.now, "now")
     extent = query.extent
     if extent is not None:  # other candidates are judged anew, and more of them scanned for
-        more = max(wanted.candidates, k) > max(recorded.candidates, query.k)
+        more = max(wanted.candidates, k) > max(recorded.settings.candidates, query.k)
         neighbours = None if more else extent.neighbours
         extent = replace(extent, neighbours=neighbours, batches=None)
-    return replace(query, k=k, now=now, where=_without(query.where, change.without), extent=extent)
+    where = _without(query.where, change.without)
+    asked = replace(recorded.asking(k=k, now=now, where=where, extent=extent), settings=wanted)
+    return asked.without((RERANK,)) if change.rerank is False else asked
 
 
 def _without(where: Filter | None, ids: Sequence[str]) -> Filter | None:

@@ -7,7 +7,7 @@ memory as it was: its state at that entry, the query's filter, and its exact ran
 by words, so that what the index lost is told apart from what the model ranks low.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -20,9 +20,10 @@ from memory_core.journal.codes import CODE, STATES
 from memory_core.journal.columns import Snapshot
 from memory_core.journal.where import number_of
 from memory_core.parts import Parts
-from memory_core.replay.playback import PACKING, Playback, PlayedStep, Printed, playback, terms_line
+from memory_core.replay.conditions import RERANK, Conditions, conditions_of
+from memory_core.replay.playback import PACKING, Playback, PlayedStep, playback, terms_line
+from memory_core.replay.printed import Printed
 from memory_core.replay.recording import Recording
-from memory_core.replay.reexecute import query_of, recorded_settings, rerun
 from memory_core.types import from_micros
 
 WIDE = 2048  # the most candidates that settings allow
@@ -72,17 +73,28 @@ def why(parts: Parts, recording: Recording, id: str) -> Fate:
     Raises:
         InvalidInput: the recording's filter is in a format that cannot be run.
     """
-    played = playback(recording)
-    snapshot = parts.journal.snapshot(recording.seq)
+    return fate_of(parts, playback(recording), id, lambda: conditions_of(parts, recording))
+
+
+def fate_of(parts: Parts, run: Playback, id: str, conditions: Callable[[], Conditions]) -> Fate:
+    """Return the stage of a run that kept or lost a memory.
+
+    Args:
+        parts: of the memory that the run is from.
+        run: what happened.
+        id: the memory.
+        conditions: under which it ran; asked for where the run itself does not tell.
+    """
+    snapshot = parts.journal.snapshot(run.seq)
     versions = snapshot.columns["version"][snapshot.columns["number"] == number_of(id)]
-    known = versions[versions <= recording.seq]
+    known = versions[versions <= run.seq]
     if not len(known):
-        return _absent(parts, id, recording, len(versions) > 0)
+        return _absent(parts, id, run.seq, len(versions) > 0)
     version = int(known.max())
-    if (fate := _in_trace(played, id, version)) is not None:
+    if (fate := _in_trace(run, id, version)) is not None:
         return fate
-    query = query_of(recording)
-    return _hidden(parts, query, snapshot, id) or _outranked(parts, recording, query, version)
+    under = conditions()
+    return _hidden(parts, under.query, snapshot, id) or _outranked(parts, under, version)
 
 
 def why_not(parts: Parts, recording: Recording, wanted: str) -> Fate:
@@ -101,9 +113,9 @@ def why_not(parts: Parts, recording: Recording, wanted: str) -> Fate:
     return replace(best, also=tuple(id for id in ids if id != best.id))
 
 
-def _absent(parts: Parts, id: str, recording: Recording, later: bool) -> Fate:
+def _absent(parts: Parts, id: str, seq: int, later: bool) -> Fate:
     if later:
-        detail = f"it was stored after entry {recording.seq}, which this recall saw up to"
+        detail = f"it was stored after entry {seq}, which this recall saw up to"
         return Fate(id, False, "not stored", detail)
     for entry in parts.journal.entries():
         if entry.kind == "erased" and getattr(entry.event, "number", None) == number_of(id):
@@ -191,13 +203,11 @@ def _hidden(parts: Parts, query: Query, snapshot: Snapshot, id: str) -> Fate | N
     return None
 
 
-def _outranked(parts: Parts, recording: Recording, query: Query, version: int) -> Fate:
+def _outranked(parts: Parts, under: Conditions, version: int) -> Fate:
     """Return why a memory that the query could see was no candidate, by its exact ranks."""
-    settings, digest = recorded_settings(parts, recording)
-    wide = changed(settings, {"candidates": WIDE})
-    rows = None if query.extent is None else query.extent.rows
-    scan = replace(query, extent=Extent(rows=rows))
-    result = rerun(parts, recording, scan, settings=wide, digest=digest, rerank=False)
+    query, settings, scan = under.query, under.settings, Extent(rows=under.extent.rows)
+    wide = replace(under.asking(extent=scan), settings=changed(settings, {"candidates": WIDE}))
+    result = wide.without((RERANK,)).run(parts)
     steps = {step.name: step.hits for step in result.trace}
     by_meaning = {hit.version: rank for rank, hit in enumerate(steps["dense"], 1)}
     words = {hit.version: hit.signals.get("lexical", 0.0) for hit in steps["lexical"]}
@@ -210,9 +220,7 @@ def _outranked(parts: Parts, recording: Recording, query: Query, version: int) -
     lexical = f"rank {better:,} by words" if mine > 0 else "none of the query's words"
     id = "" if hit is None else hit.id
     if place is None:
-        return _unplaced(
-            parts, id or _id_of(parts, recording.seq, version), len(by_meaning), lexical
-        )
+        return _unplaced(parts, id or _id_of(parts, query.seq, version), len(by_meaning), lexical)
     told = f"rank {place:,} by meaning, {lexical}; {count} candidates of each kind go on"
     if place <= count:
         lost = f"{told}: the approximate index did not return it, a full scan does"

@@ -51,6 +51,17 @@ def test_why_and_what_if(home: Path) -> None:
     assert without["hits"][0]["id"] != listed["hits"][0]
 
 
+def test_diff(home: Path) -> None:
+    wider = answer(home, "diff", "last", "--k", "3")
+    assert [cause["label"] for cause in wider["causes"]] == ["k"] and len(wider["shifts"]) == 2
+    assert run(home, "store", "Ana drinks what does Ana drink").exit_code == 0
+    assert run(home, "recall", "what does Ana drink", "--k", "1").exit_code == 0
+    newer, older = answer(home, "list")
+    found = answer(home, "diff", older["id"], newer["id"])
+    assert "content" in [cause["label"] for cause in found["causes"]]
+    assert "takes the move back" in run(home, "replay", "diff", older["id"], newer["id"]).output
+
+
 def test_wrong_use_is_told(home: Path, tmp_path: Path) -> None:
     for words in (("what-if", "--set", "nonsense"), ("what-if", "--set", "k2=1"), ("show", "none")):
         assert run(home, "replay", *words).exit_code != 0

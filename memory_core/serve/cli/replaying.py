@@ -106,6 +106,34 @@ def what_if_recalled(
     options.emit(plain, str(result))
 
 
+@app.command("diff")
+def diff_recalls(
+    context: typer.Context,
+    before: Annotated[str, typer.Argument(help="A recall's id, or `last`.")],
+    after: Annotated[str | None, typer.Argument(help="Another; the same when left out.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="Hide this memory.")] = None,
+    now: Annotated[str | None, typer.Option(help="The moment to count from.")] = None,
+    k: Annotated[int | None, typer.Option(help="How many memories.")] = None,
+    rerank: Annotated[bool, typer.Option(help="Let the cross-encoder take part.")] = True,
+) -> None:
+    """Explain what changed between two recalls, or from one to itself under other settings."""
+    options: Session = context.obj
+    with options.open() as memory:
+        replay, second = Replay(memory), _id(memory, after or before)
+        changes = _settings(setting or ())
+        plainly = not (changes or without or now or k) and rerank
+        found = replay.diff(
+            _id(memory, before),
+            second if plainly else replay.what_if(
+                second, without=without or (), now=now, k=k, rerank=None if rerank else False,
+                **changes,
+            ),
+        )  # fmt: skip
+        told = "\n".join((str(found), "", *_texts(memory, [shift.id for shift in found.shifts])))
+    options.emit(found.to_json(), told)
+
+
 def _id(memory: MemoryManager, recall_id: str) -> str:
     if recall_id != "last":
         return recall_id
