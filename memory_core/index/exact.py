@@ -7,6 +7,7 @@ written, or the lease is not to be had, the rows are kept in RAM. Growing costs 
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from memory_core.errors import StoreBusy
 from memory_core.forking import keep_open
+from memory_core.index.lane import Lane, Late
 from memory_core.index.owner import Lease
 from memory_core.index.place import Place, lock_of, remove
 from memory_core.index.scanfile import CHUNK, Damaged, Floats, Ints, Outdated, ScanFile, Shape
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds to wait while another process writes the file."""
+LEAST = 0.002
+"""Seconds that rows may take although a deadline has passed: enough to begin reading them."""
 
 
 class _Moved(Exception):
@@ -82,6 +86,7 @@ class ExactRows:
         self._writable = writable
         self._guard = threading.Lock()
         self._lease = Lease(lock_of(place.scan))
+        self._lane = Lane("the scan file")
         self._file: ScanFile | None = None
         self._ram: _Growing | None = None
         self._generation, self._size, self._texts = -1, 0, 0
@@ -101,11 +106,32 @@ class ExactRows:
                 if generation != self._generation:
                     self._reset(generation)
                 if total <= self._size:
-                    return self._rows()
+                    self._latest = self._rows()
+                    return self._latest
                 try:
                     self._grow(total)
                 except _Moved:
                     self._generation = -1
+
+    def by(self, deadline: float | None) -> tuple[Rows, int]:
+        """Return all rows, or those known when the time is up; and how many are missing.
+
+        Args:
+            deadline: on the monotonic clock; reading goes on behind it, for the next call.
+        """
+        if deadline is None:
+            return self.current(), 0
+        total, generation = self._table.counters()
+        latest = self._latest
+        if (len(latest), latest.generation) == (total, generation):
+            return latest, 0
+        try:
+            left = max(deadline - time.monotonic(), LEAST)
+            return self._lane.run(self.current, left), 0
+        except Late:
+            latest = self._latest
+            known = latest if latest.generation == generation else latest.until(0)
+            return known, max(total - len(known), 0)
 
     def renewed(self) -> Rows:
         """Return all rows, read anew from the journal into a new file.
@@ -129,6 +155,7 @@ class ExactRows:
 
     def close(self) -> None:
         """Close the file; rows that were given out stay readable."""
+        self._lane.close()
         with self._guard:
             self._close_mapped()
             self._lease.release()
@@ -142,6 +169,7 @@ class ExactRows:
         self._first = _Growing(1, -1)
         self._number = _Growing(1, 0)
         self._in_file = True
+        self._latest = self._rows()
 
     def _rows(self) -> Rows:
         highest = len(self._first)

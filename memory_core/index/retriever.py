@@ -80,8 +80,10 @@ class DenseRetriever:
 
     def search(self, query: Query, eligible: Eligible, count: int) -> DenseAnswer:
         """Return up to `count` eligible texts nearest to `query.vector`."""
-        rows = self._seen_by(query)
-        return replace(self._searched(rows, query, eligible, count), rows=len(rows))
+        rows, missing = self._seen_by(query)
+        answer = self._searched(rows, query, eligible, count)
+        notes = (*answer.notes, _unread(missing)) if missing else answer.notes
+        return replace(answer, rows=len(rows), notes=notes)
 
     def _searched(self, rows: Rows, query: Query, eligible: Eligible, count: int) -> DenseAnswer:
         if query.vector is None or not len(rows):
@@ -107,16 +109,19 @@ class DenseRetriever:
         answer = self._answer(rows, vector, docs, count=count, path="recorded", note=note)
         return replace(answer, ann_rows=extent.neighbours, known=extent.known)
 
-    def _seen_by(self, query: Query) -> Rows:
-        """Return the rows that all stages of this recall see, whatever is embedded meanwhile."""
-        rows = self._rows.current()
+    def _seen_by(self, query: Query) -> tuple[Rows, int]:
+        """Return the rows that all stages of this recall see, whatever is embedded meanwhile.
+
+        Also how many more there are, which could not be read before the deadline.
+        """
+        rows, missing = self._rows.by(query.deadline)
         if query.extent is not None:
-            return rows if query.extent.rows is None else rows.until(query.extent.rows)
+            return rows if query.extent.rows is None else rows.until(query.extent.rows), 0
         latest, count = getattr(self._latest, "seen", (None, 0))
         if latest is not query:
             count = len(rows)
             self._latest.seen = (query, count)
-        return rows.until(count)
+        return rows.until(count), missing
 
     def _exactly(
         self, rows: Rows, query: Query, eligible: Eligible, count: int, *, reason: str = ""
@@ -130,7 +135,7 @@ class DenseRetriever:
 
     def similarity(self, query: Query, docs: Ints) -> Scores:
         """Return the exact similarity `(n,)` of each text's best span; NaN where not embedded."""
-        rows = self._seen_by(query)
+        rows, _ = self._seen_by(query)
         found = np.full(len(docs), np.nan, dtype=np.float32)
         if query.vector is None or not len(rows) or not len(docs):
             return found
@@ -146,7 +151,7 @@ class DenseRetriever:
 
     def vectors(self, query: Query, docs: Ints) -> NDArray[np.float32]:
         """Return one vector `(n, d)` per text, its first span; zeros where not embedded."""
-        rows = self._seen_by(query)
+        rows, _ = self._seen_by(query)
         chosen = np.zeros((len(docs), rows.matrix.shape[1]), dtype=np.float32)
         known = np.flatnonzero((docs >= 0) & (docs < len(rows.first)))
         firsts = rows.first[docs[known]]
@@ -239,6 +244,11 @@ def _highest(scores: Scores, count: int) -> Ints:
         return np.arange(len(scores), dtype=np.int64)
     least = np.partition(scores, len(scores) - count)[len(scores) - count]
     return np.flatnonzero(scores >= least)
+
+
+def _unread(missing: int) -> Note:
+    text = f"{missing:,} vectors were not read before the deadline: found by their words only"
+    return Note("not_read", text, degraded=True)
 
 
 def _nothing() -> DenseAnswer:

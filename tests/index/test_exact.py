@@ -4,16 +4,19 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from memory_core.index import exact
 from memory_core.index.exact import ExactRows
-from memory_core.index.place import Place
+from memory_core.index.owner import Lease
+from memory_core.index.place import Place, lock_of
 from memory_core.journal.vectors import VectorTable
 from memory_core.manager import MemoryManager
-from tests.index.world import KnownVectors, fill, opened
+from tests.index.world import KnownVectors, fill, found, opened, path_of
 
 
 @pytest.fixture
@@ -208,4 +211,37 @@ def test_the_vectors_are_what_the_embedder_gave(memory: MemoryManager) -> None:
     rows = rows_of(memory)
     expected = KnownVectors().encode_documents([f"text {n}" for n in range(300)])
     assert np.array_equal(rows.current().matrix, expected)
+    rows.close()
+
+
+def test_a_deadline_is_kept_while_another_process_has_the_file(memory: MemoryManager) -> None:
+    _, place = parts_of(memory)
+    place.prepare()
+    other = Lease(lock_of(place.scan))
+    other.acquire()
+    try:
+        begun = time.monotonic()
+        result = memory.recall("text 7", k=3, deadline_ms=100)
+        assert time.monotonic() - begun < exact.PATIENCE - 1
+    finally:
+        other.release()
+    assert "not_read" in [note.code for note in result.notes]
+    assert result.status == "degraded"
+    assert result.hits[0].memory.text == "text 7"  # by its words
+    assert found(memory, "text 7", k=1) == ["text 7"]
+    assert path_of(memory).startswith("exact scan over 300")
+
+
+def test_what_is_known_serves_until_the_newer_rows_are_read(memory: MemoryManager) -> None:
+    rows = rows_of(memory)
+    assert rows.by(time.monotonic() + 60)[1] == 0
+    fill(memory, 320)
+    _, place = parts_of(memory)
+    other = Lease(lock_of(place.scan))
+    other.acquire()
+    known, missing = rows.by(time.monotonic())
+    other.release()
+    assert (len(known), missing) == (300, 20)
+    assert_equal_to_journal(rows, memory)
+    assert [len(rows.by(time.monotonic())[0]), rows.by(time.monotonic())[1]] == [320, 0]
     rows.close()
