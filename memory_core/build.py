@@ -27,7 +27,7 @@ from memory_core.journal.links import LinkReader
 from memory_core.lifecycle.erase import erase_memory, resume
 from memory_core.lifecycle.importance import CueImportance
 from memory_core.manager import MemoryManager
-from memory_core.parts import NOTHING, Instead, Parts
+from memory_core.parts import NOTHING, Admission, Instead, Parts
 from memory_core.recall.context import ContextStage
 from memory_core.recall.diversify import DiversifyStage, Diversity
 from memory_core.recall.fuse import FuseStage, Weights
@@ -126,6 +126,10 @@ def _wire(
             stages=wired.stages(settings),
             wiring=wired,
             rate=CueImportance(),
+            admission=Admission(
+                quarantine=frozenset(settings.quarantine),
+                many_valued=frozenset(settings.many_valued),
+            ),
             count=TokenCounter().count,
             erase=erase,
             recorder=recordings if settings.recordings and writable else None,

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from memory_core.errors import InvalidSetting
+from memory_core.types import Source
 
 PREFIX = "MEMORY_"
 FILE = "memory.toml"
@@ -84,6 +85,10 @@ class Settings(BaseSettings):
     """Calibrated relevance below which a recall is `empty`; 0 turns that off."""
     diversity: float | None = Field(default=None, ge=0, le=1)
     """MMR's lambda: 1 ranks by score alone; the built-in value when None."""
+    many_valued: tuple[str, ...] = ()
+    """Attributes that may hold several values at once; `*` for all, so that no write closes one."""
+    quarantine: tuple[Source, ...] = ()
+    """Sources whose memories are not recalled before a review has let them in."""
     recordings: bool = True
     """Whether recalls are recorded for replay."""
     recordings_mb: int = Field(default=64, ge=1)

@@ -38,6 +38,7 @@ TEXT_FIELDS = (
     "trust",
     "subject",
     "attribute",
+    "writer",
 )
 TIME_FIELDS = ("occurred_at", "stored_at", "valid_from", "valid_to")
 NUMBER_FIELDS = ("importance", "reinforced")

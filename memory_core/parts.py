@@ -21,6 +21,22 @@ Policy = Callable[[Pending, int], Sequence[Event]]
 """Decides on events from the state and the time; pure, run inside one write transaction."""
 
 
+def _unchanged(draft: Draft) -> Draft:
+    return draft
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What is decided about a draft before it is stored."""
+
+    admit: Callable[[Draft], Draft] = _unchanged
+    """Returns the draft as it may be stored, or raises `InvalidInput`."""
+    quarantine: frozenset[str] = frozenset()
+    """Sources whose memories wait for a review before they can be recalled."""
+    many_valued: frozenset[str] = frozenset()
+    """Attributes that hold several values at once; `*` for all."""
+
+
 class CatchUp(Protocol):
     """Brings the vectors up to the journal."""
 
@@ -120,6 +136,7 @@ class Parts:
     rate: Callable[[Draft], float]
     count: Callable[[str], int]
     erase: Eraser
+    admission: Admission = Admission()
     recorder: Recorder | None = None
     derived: Copies | None = None
     wiring: Wiring | None = None

@@ -18,7 +18,7 @@ from memory_core.limits import MetadataValue
 Kind = Literal["episodic", "semantic", "procedural"]
 Source = Literal["user", "assistant", "tool", "document", "import", "derived"]
 
-_NAMES = ("role", "speaker", "session", "subject", "attribute", "key")
+_NAMES = ("role", "speaker", "session", "subject", "attribute", "key", "writer")
 _TIMES = ("occurred_at", "valid_from", "valid_to")
 
 
@@ -82,6 +82,8 @@ class Draft(BaseModel):
     metadata: dict[str, MetadataValue] = Field(default_factory=dict)
     key: str | None = None
     """Idempotency key: storing the same key twice keeps one memory."""
+    writer: str | None = None
+    """Who or what wrote it, finer than `source`: a page's address, a tool's or an agent's name."""
 
     @field_validator("text", mode="before")
     @classmethod
@@ -175,6 +177,7 @@ class Memory(BaseModel):
     attribute: str | None
     metadata: dict[str, MetadataValue]
     key: str | None
+    writer: str | None
 
     def __repr__(self) -> str:
         """Identify the memory without showing its text, so that logs stay clean."""

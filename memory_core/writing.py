@@ -17,6 +17,7 @@ from memory_core.journal.journal import Decide, Pending
 from memory_core.journal.memories import stored_memory
 from memory_core.journal.state import Row
 from memory_core.journal.where import number_of
+from memory_core.keyed import SUPERSEDES, Timelines
 from memory_core.parts import Parts
 from memory_core.types import (
     Draft,
@@ -46,6 +47,7 @@ def store(parts: Parts, drafts: Sequence[Draft]) -> tuple[list[Memory], int]:
     """
     numbers: list[int] = []
     repeats = 0
+    drafts = [parts.admission.admit(draft) for draft in drafts]
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
         nonlocal repeats
@@ -53,13 +55,14 @@ def store(parts: Parts, drafts: Sequence[Draft]) -> tuple[list[Memory], int]:
         repeats = 0
         new: dict[str, Stored] = {}
         events: list[Event] = []
+        timelines = Timelines(state, parts.admission.many_valued)
         for draft in drafts:
             if (known := _known(state, draft, new)) is not None:
                 numbers.append(known)
                 repeats += 1
                 continue
             event = stored_event(parts, draft, new_number(), at)
-            events.append(event)
+            events += timelines.placed(event)
             numbers.append(event.number)
             if draft.key is not None:
                 new[draft.key] = event
@@ -68,17 +71,24 @@ def store(parts: Parts, drafts: Sequence[Draft]) -> tuple[list[Memory], int]:
     memories: list[Memory] = []
 
     def after(state: Pending) -> None:
-        new = {
-            event.number: stored_memory(entry.seq, entry.at, event)
-            for entry in state.written
-            if isinstance(event := entry.event, Stored)
-        }
+        new = _as_stored(state)
         memories.extend(new.get(number) or state.memory(number) for number in numbers)
 
     keys = tuple(draft.key for draft in drafts if draft.key)
     parts.journal.commit(decide, keys, after)
     parts.catchup.wake()
     return memories, repeats
+
+
+def _as_stored(state: Pending) -> dict[int, Memory]:
+    """Return what the transaction stored and nothing in it changed, without reading it back."""
+    new: dict[int, Memory] = {}
+    for entry in state.written:
+        if isinstance(event := entry.event, Stored):
+            new[event.number] = stored_memory(entry.seq, entry.at, event)
+        elif isinstance(event, Superseded):
+            new.pop(event.number, None)
+    return new
 
 
 def store_many(
@@ -92,7 +102,7 @@ def store_many(
     for place, value in enumerate(drafts):
         handled = place + 1
         try:
-            waiting.append((place, Draft.of(value)))
+            waiting.append((place, parts.admission.admit(Draft.of(value))))
         except InvalidInput as error:
             errors.append(rejected(place, error))
         if len(waiting) >= BATCH:
@@ -108,7 +118,7 @@ def store_many(
 
 def supersede(parts: Parts, old_id: str, draft: Draft) -> Memory:
     """Store a draft as the successor of a memory, and close that one; once for each key."""
-    old, new = number_of(old_id), new_number()
+    old, new, draft = number_of(old_id), new_number(), parts.admission.admit(draft)
     number = new
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
@@ -126,7 +136,9 @@ def supersede(parts: Parts, old_id: str, draft: Draft) -> Memory:
             )
         end = start if row["valid_to"] is None else min(start, row["valid_to"])
         successor = replace(event, valid_from=start)
-        return [successor, Superseded(old, new, end), Linked(new, old, "supersedes")]
+        timelines = Timelines(state, parts.admission.many_valued)
+        placed, *others = timelines.placed(successor, given_up=old)
+        return [placed, Superseded(old, new, end), Linked(new, old, SUPERSEDES), *others]
 
     return _committed(parts, decide, lambda: number, (draft.key,) if draft.key else ())
 
@@ -150,16 +162,18 @@ def revise(parts: Parts, id: str, fields: Mapping[str, object]) -> Memory:
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
         current_row(state, number, id)
-        return [Revised(number, _revision(state.memory(number), fields))]
+        return [Revised(number, _revision(parts, state.memory(number), fields))]
 
     return _committed(parts, decide, lambda: number)
 
 
-def _revision(before: Memory, fields: Mapping[str, object]) -> dict[str, object]:
+def _revision(parts: Parts, before: Memory, fields: Mapping[str, object]) -> dict[str, object]:
     """Return the values that change; a less believed source takes trust, none gives it."""
     merged = {**before.model_dump(include=set(Draft.model_fields)), **fields}
-    draft = Draft.of(merged)
+    given = Draft.of(merged)
+    draft = parts.admission.admit(given) if {"text", "metadata"} & set(fields) else given
     names = {*fields, "text"} if "speaker" in fields else set(fields)  # both are searched
+    names |= {"metadata"} if draft.metadata != given.metadata else set()
     changed = {name: _plain(getattr(draft, name)) for name in sorted(names)}
     for name in ("occurred_at", "importance"):
         if name in changed and changed[name] is None:
@@ -231,9 +245,10 @@ def _row_in(state: Pending, number: int, id: str, states: Sequence[State]) -> Ro
 def stored_event(parts: Parts, draft: Draft, number: int, at: int) -> Stored:
     """Return the event that stores a draft at that time, its importance rated if not given."""
     fields = draft.model_dump(exclude={"occurred_at", "valid_from", "valid_to", "importance"})
+    held = draft.source in parts.admission.quarantine
     return Stored(
         number=number,
-        trust=TRUST[draft.source].value,
+        trust=(Trust.QUARANTINED if held else TRUST[draft.source]).value,
         occurred_at=at if draft.occurred_at is None else to_micros(draft.occurred_at),
         valid_from=None if draft.valid_from is None else to_micros(draft.valid_from),
         valid_to=None if draft.valid_to is None else to_micros(draft.valid_to),

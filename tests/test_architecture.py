@@ -18,10 +18,10 @@ MANY_METHODS = {"MemoryManager": 18, "AsyncMemoryManager": 18, "Machine": 20}  #
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("version", "errors", "limits", "types", "filters", "answers", "tokens", "passage", "forking"),
     ("terms", "metric", "chunk", "config", "journal", "embed", "models"),
-    ("index", "lifecycle", "train"),
+    ("index", "train"),
     ("recall",),
-    ("parts", "writing", "asking", "manager"),
-    ("replay", "hooks", "aio", "build"),
+    ("parts", "keyed", "writing", "asking", "manager"),
+    ("replay", "hooks", "aio", "build", "lifecycle"),
     ("evals", "testing", "samples", "interchange", "proofs", "bench"),
     ("serve",),
 )
@@ -29,6 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 MAY_USE = {
     ("journal", "terms"), ("embed", "models"), ("parts", "journal"), ("manager", "asking"),
     ("manager", "writing"), ("manager", "parts"), ("asking", "parts"), ("writing", "parts"),
+    ("writing", "keyed"), ("build", "lifecycle"),
     ("build", "replay"), ("answers", "filters"), ("answers", "types"), ("types", "limits"),
     ("types", "errors"), ("limits", "errors"), ("filters", "limits"), ("filters", "errors"),
     ("filters", "types"), ("tokens", "errors"), ("proofs", "interchange"),

@@ -36,6 +36,7 @@ _SELECT = (
 _VALID_STATES = np.array(
     [word in ("live", "expired", "superseded") for word in CODE["state"]], dtype=bool
 )
+_QUARANTINED = CODE["trust"]["quarantined"]
 _TRUSTED = CODE["trust"]["normal"]
 _FACTS = tuple(each.name for each in fields(Facts))
 _WORDS = {"kind": KINDS, "source": SOURCES, "trust": TRUSTS, "state": STATES}
@@ -82,6 +83,7 @@ class Snapshot:
         moment = query.now if query.as_of is None else query.as_of
         mask = self.current()
         mask &= _VALID_STATES[self.columns["state"]]
+        mask &= self.columns["trust"] > _QUARANTINED
         mask &= (self.columns["valid_from"] <= moment) & (moment < self.columns["valid_to"])
         if query.for_action:
             mask &= self.columns["trust"] >= _TRUSTED

@@ -21,7 +21,8 @@ from memory_core.terms import term_counts
 
 _CLEANED = "cleaned"
 _HOLDING_WORDS = (
-    "content", "memories", "facets", "keys", "links", "tail", "postings", "vectors", "fingerprints"
+    "content", "memories", "facets", "keys", "links", "tail", "postings", "vectors", "fingerprints",
+    "proposals",
 )  # fmt: skip
 
 
@@ -49,11 +50,14 @@ def doomed(connection: apsw.Connection, ns_id: int, number: int) -> Doomed:
 
 
 def entries_of(connection: apsw.Connection, ns_id: int, number: int) -> list[int]:
-    """Return the entries whose bodies speak of a memory: its versions and its links."""
+    """Return the entries whose bodies speak of a memory: versions, links, proposals."""
     found = rows(
         connection,
         "SELECT version FROM memories WHERE ns_id = ?1 AND number = ?2"
         " UNION SELECT seq_from FROM links WHERE ns_id = ?1 AND (source = ?2 OR target = ?2)"
+        " UNION SELECT seq_to FROM links WHERE ns_id = ?1 AND (source = ?2 OR target = ?2)"
+        " AND seq_to IS NOT NULL"
+        " UNION SELECT seq FROM proposals WHERE ns_id = ?1 AND (first = ?2 OR second = ?2)"
         " ORDER BY 1",
         (ns_id, number),
     )
@@ -95,6 +99,9 @@ def remove(connection: apsw.Connection, ns_id: int, number: int, entries: list[i
     connection.execute("DELETE FROM memories WHERE ns_id = ? AND number = ?", (ns_id, number))
     connection.execute(
         "DELETE FROM links WHERE ns_id = ?1 AND (source = ?2 OR target = ?2)", (ns_id, number)
+    )
+    connection.execute(
+        "DELETE FROM proposals WHERE ns_id = ?1 AND (first = ?2 OR second = ?2)", (ns_id, number)
     )
 
 

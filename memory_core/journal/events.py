@@ -43,6 +43,7 @@ class Stored(Event):
     valid_to: int | None = None
     key: str | None = None
     metadata: dict[str, MetadataValue] = field(default_factory=dict)
+    writer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,24 @@ class Forgotten(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Restored(Event):
+    """A forgotten memory can be recalled again."""
+
+    event: ClassVar[str] = "restored"
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted(Event):
+    """How far a memory is believed was decided."""
+
+    event: ClassVar[str] = "trusted"
+    number: int
+    trust: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Linked(Event):
     """One memory was linked to another."""
 
@@ -108,6 +127,67 @@ class Linked(Event):
     source: int
     target: int
     relation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unlinked(Event):
+    """A link was taken back."""
+
+    event: ClassVar[str] = "unlinked"
+    source: int
+    target: int
+    relation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed(Event):
+    """A detector found that two memories may contradict each other; it changes neither."""
+
+    event: ClassVar[str] = "proposed"
+    first: int
+    """The one that would give way."""
+    second: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed(Event):
+    """A proposal was accepted or rejected."""
+
+    event: ClassVar[str] = "reviewed"
+    proposal: int
+    """The entry that proposed it."""
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ran(Event):
+    """A policy ran; the entries right after this one are what it decided."""
+
+    event: ClassVar[str] = "ran"
+    policy: str
+    changes: int
+    """How many entries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone(Event):
+    """A policy's run was taken back by the entries right after this one."""
+
+    event: ClassVar[str] = "undone"
+    run: int
+    """The entry that began it."""
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exported(Event):
+    """Memories were copied to a file outside the store, which an erasure cannot reach."""
+
+    event: ClassVar[str] = "exported"
+    form: str
+    path: str
+    memories: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +203,8 @@ class Erased(Event):
 EVENTS: dict[str, type[Event]] = {
     kind.event: kind
     for kind in (
-        Stored, Revised, Superseded, Invalidated, Expired, Reinforced, Forgotten, Linked, Erased
+        Stored, Revised, Superseded, Invalidated, Expired, Reinforced, Forgotten, Restored, Trusted,
+        Linked, Unlinked, Proposed, Reviewed, Ran, Undone, Exported, Erased,
     )
 }  # fmt: skip
 _NAMES = {name: tuple(each.name for each in fields(kind)) for name, kind in EVENTS.items()}

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from memory_core.answers import MemorySource, Query
 from memory_core.errors import NotFound
 from memory_core.journal import entries, lexical, state
+from memory_core.journal.codes import CODE, NEVER
 from memory_core.journal.columns import Columns, Eligible, Snapshot
 from memory_core.journal.database import Database
 from memory_core.journal.entries import Entry, Head, Namespace
 from memory_core.journal.events import Event
 from memory_core.journal.lexical import Lexicon
 from memory_core.journal.memories import Loader, load_current
-from memory_core.journal.schema import BY_NUMBER
-from memory_core.journal.sql import one
+from memory_core.journal.schema import BY_NUMBER, BY_SUBJECT
+from memory_core.journal.sql import one, rows
 from memory_core.journal.vectors import VectorTable, text_of
 from memory_core.journal.where import matching
 from memory_core.terms import TERMS_VERSION
@@ -31,6 +32,8 @@ from memory_core.types import Memory
 _BATCH = 1000  # entries read at once
 
 Decide = Callable[["Pending", int], Sequence[Event]]
+_TIMELY = ", ".join(str(CODE["state"][word]) for word in ("live", "expired", "superseded"))
+"""The states of memories that are or were true."""
 
 
 class Pending:
@@ -79,12 +82,38 @@ class Pending:
             raise NotFound(f"no memory {number:016x} in this namespace; see: memory list")
         return found
 
+    def spans_of_key(self, subject: str, attribute: str) -> list[tuple[int, int, int]]:
+        """Return (number, start, end) of what is or was true under that key, in world time."""
+        return [
+            (row[0], row[1], row[2])
+            for row in rows(
+                self.connection,
+                f"SELECT number, ifnull(valid_from, occurred_at), ifnull(valid_to, {NEVER})"
+                f" FROM memories {BY_SUBJECT} WHERE ns_id = ? AND subject = ? AND attribute = ?"
+                f" AND seq_to IS NULL AND state IN ({_TIMELY}) ORDER BY version",
+                (self.ns_id, subject, attribute),
+            )
+        ]
+
+    def proposals(self) -> list[tuple[int, int, int, str, str | None]]:
+        """Return (entry, first, second, rule, verdict) of every proposal, oldest first."""
+        return [
+            (row[0], row[1], row[2], row[3], row[4])
+            for row in rows(
+                self.connection,
+                "SELECT seq, first, second, rule, verdict FROM proposals WHERE ns_id = ?"
+                " ORDER BY seq",
+                (self.ns_id,),
+            )
+        ]
+
     def linked(self, source: int, target: int, relation: str) -> bool:
         """Tell whether two memories are linked by that relation."""
         return (
             one(
                 self.connection,
-                "SELECT 1 FROM links WHERE (ns_id, source, target, relation) = (?, ?, ?, ?)",
+                "SELECT 1 FROM links WHERE (ns_id, source, target, relation) = (?, ?, ?, ?)"
+                " AND seq_to IS NULL",
                 (self.ns_id, source, target, relation),
             )
             is not None

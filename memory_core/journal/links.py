@@ -48,7 +48,8 @@ class LinkReader:
             found += rows(
                 connection,
                 f"SELECT source, target, relation, at FROM links {index} WHERE ns_id = ?"
-                f" AND {end} IN ({marks}) AND seq_from <= ? ORDER BY seq_from",
-                (self._ns_id, *sorted(numbers), seq),
+                f" AND {end} IN ({marks}) AND seq_from <= ? AND (seq_to IS NULL OR seq_to > ?)"
+                " ORDER BY seq_from",
+                (self._ns_id, *sorted(numbers), seq, seq),
             )
         return found

@@ -18,7 +18,7 @@ from memory_core.types import Change, Link, Memory, State, Trust, from_micros
 _COLUMNS = (
     "SELECT m.version, m.number, m.state, m.kind, m.source, m.trust, m.occurred_at, m.stored_at,"
     " m.valid_from, m.valid_to, m.importance, m.reinforced, m.role, m.speaker, m.session,"
-    " m.subject, m.attribute, m.key, m.metadata, c.body"
+    " m.subject, m.attribute, m.key, m.metadata, c.body, m.writer"
 )
 _BODY = "JOIN content c ON c.id = (m.ns_id << 40) | m.doc WHERE m.ns_id = ?"
 _SELECT = f"{_COLUMNS} FROM memories m {_BODY}"
@@ -94,8 +94,9 @@ def load_links(connection: apsw.Connection, ns_id: int, number: int) -> list[Lin
     found = rows(
         connection,
         "SELECT source, target, relation, at FROM links WHERE ns_id = ?1 AND source = ?2"
+        " AND seq_to IS NULL"
         f" UNION ALL SELECT source, target, relation, at FROM links {BY_TARGET}"
-        " WHERE ns_id = ?1 AND target = ?2 AND source <> ?2 ORDER BY 4",
+        " WHERE ns_id = ?1 AND target = ?2 AND source <> ?2 AND seq_to IS NULL ORDER BY 4",
         (ns_id, number),
     )
     return [
@@ -127,6 +128,7 @@ def memory_of(row: tuple[Any, ...]) -> Memory:
         attribute=row[16],
         metadata=json.loads(row[18]) if row[18] else {},
         key=row[17],
+        writer=row[20],
     )
 
 
@@ -153,6 +155,7 @@ def stored_memory(version: int, at: int, event: Stored) -> Memory:
         attribute=event.attribute,
         metadata=json.loads(json.dumps(event.metadata)) if event.metadata else {},
         key=event.key,
+        writer=event.writer,
     )
 
 
@@ -174,7 +177,8 @@ def load_every_link(connection: apsw.Connection, ns_id: int) -> list[Link]:
         Link(source=f"{s:016x}", target=f"{t:016x}", relation=relation, at=from_micros(at))
         for s, t, relation, at in rows(
             connection,
-            "SELECT source, target, relation, at FROM links WHERE ns_id = ? ORDER BY seq_from",
+            "SELECT source, target, relation, at FROM links WHERE ns_id = ? AND seq_to IS NULL"
+            " ORDER BY seq_from",
             (ns_id,),
         )
     ]

@@ -14,6 +14,7 @@ tail          terms of the newest texts, by text
 postings      terms of all older texts, by term, in blocks
 fingerprints  embedding models this namespace has vectors of
 vectors       one row per span; the row id packs (namespace, fingerprint, row number)
+proposals     what a detector proposed about two memories, and what was decided
 positions     how far every other derived structure has read
 """
 
@@ -23,13 +24,14 @@ import apsw
 
 from memory_core.errors import StoreTooNew
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 BY_NUMBER = "INDEXED BY memories_by_number"
 """Behind the table's name: else SQLite reads the whole namespace along its primary key, which it
 takes to be as selective as the index, and a look-up costs as much as the store is large."""
 BY_END = "INDEXED BY memories_closed"
 BY_TARGET = "INDEXED BY links_by_target"
+BY_SUBJECT = "INDEXED BY memories_by_subject"
 
 _VERSION_1 = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -96,7 +98,17 @@ CREATE TABLE positions(
     PRIMARY KEY (ns_id, name)) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+_VERSION_2 = """
+ALTER TABLE memories ADD COLUMN writer TEXT;
+CREATE INDEX memories_by_subject ON memories(ns_id, subject, attribute)
+    WHERE subject IS NOT NULL AND seq_to IS NULL;
+CREATE TABLE proposals(
+    ns_id INTEGER NOT NULL, seq INTEGER NOT NULL, first INTEGER NOT NULL, second INTEGER NOT NULL,
+    rule TEXT NOT NULL, verdict TEXT, decided INTEGER,
+    PRIMARY KEY (ns_id, seq)) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """SQL that takes a store from version n to n + 1; never edited once released."""
 
 

@@ -20,13 +20,21 @@ from memory_core.journal.events import (
     Erased,
     Event,
     Expired,
+    Exported,
     Forgotten,
     Invalidated,
     Linked,
+    Proposed,
+    Ran,
     Reinforced,
+    Restored,
+    Reviewed,
     Revised,
     Stored,
     Superseded,
+    Trusted,
+    Undone,
+    Unlinked,
 )
 from memory_core.journal.schema import BY_NUMBER
 from memory_core.journal.sql import one
@@ -37,10 +45,11 @@ _COLUMNS = (
     "ns_id", "version", "seq_to", "number", "doc", "facet", "terms", "asks", "state", "kind",
     "source", "trust", "occurred_at", "stored_at", "valid_from", "valid_to", "importance",
     "reinforced", "role", "speaker", "session", "subject", "attribute", "key", "metadata",
+    "writer",
 )  # fmt: skip
 _INSERT = f"INSERT INTO memories VALUES ({', '.join('?' * len(_COLUMNS))})"
 _VALUES = itemgetter(*_COLUMNS)
-_PROJECTIONS = ("memories", "facets", "keys", "links", "tail", "postings")
+_PROJECTIONS = ("memories", "facets", "keys", "links", "tail", "postings", "proposals")
 
 Row = dict[str, Any]
 
@@ -91,7 +100,7 @@ def _stored(event: Stored, connection: apsw.Connection, ns_id: int, entry: Entry
         "importance": event.importance, "reinforced": 0, "role": event.role,
         "speaker": event.speaker, "session": event.session, "subject": event.subject,
         "attribute": event.attribute, "key": event.key,
-        "metadata": _metadata(event.metadata),
+        "metadata": _metadata(event.metadata), "writer": event.writer,
     }  # fmt: skip
     row["terms"] = _index_text(
         connection, ns_id, entry.seq, lexical.indexed(event.text, event.speaker)
@@ -163,11 +172,59 @@ def _forgotten(event: Forgotten, connection: apsw.Connection, ns_id: int, entry:
 
 
 @_change.register
+def _restored(event: Restored, connection: apsw.Connection, ns_id: int, entry: Entry) -> None:
+    def edit(row: Row) -> None:
+        row["state"] = CODE["state"]["live"]
+
+    _next_version(connection, ns_id, entry, edit)
+
+
+@_change.register
+def _trusted(event: Trusted, connection: apsw.Connection, ns_id: int, entry: Entry) -> None:
+    def edit(row: Row) -> None:
+        row["trust"] = CODE["trust"][event.trust]
+
+    _next_version(connection, ns_id, entry, edit)
+
+
+@_change.register
 def _linked(event: Linked, connection: apsw.Connection, ns_id: int, entry: Entry) -> None:
     connection.execute(
         "INSERT INTO links VALUES (?, ?, ?, ?, ?, NULL, ?)",
         (ns_id, event.source, event.target, event.relation, entry.seq, entry.at),
     )
+
+
+@_change.register
+def _unlinked(event: Unlinked, connection: apsw.Connection, ns_id: int, entry: Entry) -> None:
+    connection.execute(
+        "UPDATE links SET seq_to = ? WHERE (ns_id, source, target, relation) = (?, ?, ?, ?)"
+        " AND seq_to IS NULL",
+        (entry.seq, ns_id, event.source, event.target, event.relation),
+    )
+
+
+@_change.register
+def _proposed(event: Proposed, connection: apsw.Connection, ns_id: int, entry: Entry) -> None:
+    connection.execute(
+        "INSERT INTO proposals VALUES (?, ?, ?, ?, ?, NULL, NULL)",
+        (ns_id, entry.seq, event.first, event.second, event.rule),
+    )
+
+
+@_change.register
+def _reviewed(event: Reviewed, connection: apsw.Connection, ns_id: int, entry: Entry) -> None:
+    connection.execute(
+        "UPDATE proposals SET verdict = ?, decided = ? WHERE ns_id = ? AND seq = ?",
+        (event.verdict, entry.seq, ns_id, event.proposal),
+    )
+
+
+@_change.register(Ran)
+@_change.register(Undone)
+@_change.register(Exported)
+def _noted(event: Event, connection: apsw.Connection, ns_id: int, entry: Entry) -> None:
+    """Change nothing: what was done stands in entries of its own."""
 
 
 @_change.register

@@ -44,7 +44,7 @@ WRONG: tuple[object, ...] = (
     object(),
     float("nan"),
 )
-TEXT_FIELDS = ("text", "role", "speaker", "session", "subject", "attribute", "key")
+TEXT_FIELDS = ("text", "role", "speaker", "session", "subject", "attribute", "key", "writer")
 VALUES: tuple[object, ...] = (
     None, float("nan"), float("inf"), -float("inf"), 2**63 - 1, -(2**63), 2**63, -(2**63) - 1,
     10**400, 0, -0.0, 5e-324, 1.7976931348623157e308, 0.1, True, False, [], [1, 2], [1, "a"],

@@ -14,6 +14,7 @@ from memory_core.serve.cli import (
     models,
     proving,
     replaying,
+    reviewing,
     training,
     transfer,
     upkeep,
@@ -33,6 +34,7 @@ for module in (writing, looking, transfer, upkeep, proving, bench, demo):
         app.command(name)(verb)
 
 app.add_typer(models.app, name="models")
+app.add_typer(reviewing.app, name="review")
 app.add_typer(replaying.app, name="replay")
 app.add_typer(training.app, name="train")
 

@@ -19,12 +19,18 @@ def store(
     at: Annotated[str | None, typer.Option(help="Event time, ISO 8601.")] = None,
     importance: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
     key: Annotated[str | None, typer.Option(help="Idempotency key.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Whom or what it is about.")] = None,
+    attribute: Annotated[str | None, typer.Option(help="Which fact about the subject.")] = None,
+    valid_from: Annotated[str | None, typer.Option(help="Since when it is true.")] = None,
+    source: Annotated[str | None, typer.Option(help="user, tool, document, …")] = None,
+    writer: Annotated[str | None, typer.Option(help="Which page, tool or agent.")] = None,
 ) -> None:
     """Store one memory; it is on disk when this returns, its vector follows later."""
     options: Session = context.obj
     fields: dict[str, Any] = {
         "role": role, "speaker": speaker, "session": session, "occurred_at": at,
-        "importance": importance, "key": key,
+        "importance": importance, "key": key, "subject": subject, "attribute": attribute,
+        "valid_from": valid_from, "source": source, "writer": writer,
     }  # fmt: skip
     text = sys.stdin.read() if text == "-" else text
     with options.open() as memory:
