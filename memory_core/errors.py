@@ -8,7 +8,8 @@ Each message says what is wrong, where, and ends with what to do next.
     │   ├── InvalidMetadata     None, NaN, nested, oversized
     │   ├── InvalidFilter       unknown field or operator in `where`
     │   ├── InvalidVector       NaN, infinite, zero or wrong-dimension vectors
-    │   └── InvalidSetting      an unknown or contradictory setting
+    │   ├── InvalidSetting      an unknown or contradictory setting
+    │   └── LabelLeak           an evaluation's answer key is in an indexed text
     ├── NotFound                no such memory, recall or namespace                (also a KeyError)
     ├── KeyReused               one idempotency key, two different texts
     ├── NotStored               the write failed and will never appear
@@ -55,6 +56,10 @@ class InvalidVector(InvalidInput):
 
 class InvalidSetting(InvalidInput):
     """A setting that is unknown, out of range, or contradicts another."""
+
+
+class LabelLeak(InvalidInput):
+    """An id or label of an evaluation stands in a text that is indexed or packed."""
 
 
 class NotFound(MemoryCoreError, KeyError):

@@ -34,6 +34,7 @@ MAY_USE = {
     ("types", "errors"), ("limits", "errors"), ("filters", "limits"), ("filters", "errors"),
     ("filters", "types"), ("tokens", "errors"), ("proofs", "interchange"),
     ("passage", "types"), ("bench", "samples"), ("bench", "interchange"),
+    ("evals", "interchange"), ("evals", "bench"), ("evals", "samples"),
 }  # fmt: skip
 """The few steps within a floor."""
 GIVEN_SHAPES = {"settings_customise_sources", "chain"}

@@ -12,6 +12,7 @@ from memory_core.interchange import (
     locomo,
     longmemeval,
     openai_chat,
+    realtalk,
 )
 from memory_core.interchange.base import Reader, Record
 from memory_core.interchange.source import items
@@ -23,6 +24,7 @@ FORMATS: dict[str, Reader] = {
     claude_code.NAME: claude_code.read_claude_code,
     locomo.NAME: locomo.read_locomo,
     longmemeval.NAME: longmemeval.read_longmemeval,
+    realtalk.NAME: realtalk.read_realtalk,
 }
 
 _SIGNS: dict[str, Callable[[object], bool]] = {
@@ -32,6 +34,7 @@ _SIGNS: dict[str, Callable[[object], bool]] = {
     claude_code.NAME: claude_code.recognises,
     locomo.NAME: locomo.recognises,
     longmemeval.NAME: longmemeval.recognises,
+    realtalk.NAME: realtalk.recognises,
 }
 
 _LOOK_AT = 50  # values: bookkeeping lines may come before the first telling one

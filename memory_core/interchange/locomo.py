@@ -89,8 +89,28 @@ def load_locomo(path: Path) -> tuple[LocomoConversation, ...]:
             raise InvalidInput(_no_sample(item.position))
         name, conversation = sample
         turns = tuple(_turn(dia, record) for dia, record in _turn_records(name, conversation))
-        loaded.append(LocomoConversation(name, turns, _questions(item.value, item.position)))
+        loaded.append(LocomoConversation(name, turns, questions(item.value, item.position)))
     return tuple(loaded)
+
+
+def questions(sample: Mapping[str, object], position: str) -> tuple[LocomoQuestion, ...]:
+    """Return a sample's questions.
+
+    Raises:
+        InvalidInput: for the first that is malformed.
+    """
+    asked = sample.get("qa", [])
+    if not isinstance(asked, list):
+        raise InvalidInput(f"{position}: qa is not a list; repair it")
+    return tuple(_question(entry, f"{position}/qa {n}") for n, entry in enumerate(asked))
+
+
+def shown(text: object, caption: object) -> object:
+    """Return what was said and, on a line of its own, the caption of an image."""
+    if not isinstance(caption, str) or not caption.strip():
+        return text
+    shared = f"[shares {caption.strip()}]"
+    return f"{text}\n{shared}" if isinstance(text, str) and text.strip() else shared
 
 
 def recognises(value: object) -> bool:
@@ -132,7 +152,7 @@ def _turn_record(
         return "", where.failed(f"{where.position}: a turn without dia_id; repair it")
     return dia, place.within(dia).record(
         note,
-        text=_text(turn),
+        text=shown(turn.get("text"), turn.get("blip_caption")),
         role="user",
         source="user",
         speaker=turn.get("speaker"),
@@ -140,14 +160,6 @@ def _turn_record(
         occurred_at=at,
         key=key_of(NAME, place.conversation or "", dia),
     )
-
-
-def _text(turn: Mapping[str, object]) -> object:
-    text, caption = turn.get("text"), turn.get("blip_caption")
-    if not isinstance(caption, str) or not caption.strip():
-        return text
-    shared = f"[shares {caption.strip()}]"
-    return f"{text}\n{shared}" if isinstance(text, str) and text.strip() else shared
 
 
 def _start(value: object, where: str) -> tuple[datetime | None, str | None]:
@@ -166,13 +178,6 @@ def _turn(dia: str, record: Record) -> LocomoTurn:
     if draft.key is None or draft.session is None or draft.speaker is None:
         raise InvalidInput(f"{record.position}: a turn without speaker; repair it")
     return LocomoTurn(dia, draft.key, draft.session, draft.speaker, draft.text, draft.occurred_at)
-
-
-def _questions(sample: Mapping[str, object], position: str) -> tuple[LocomoQuestion, ...]:
-    asked = sample.get("qa", [])
-    if not isinstance(asked, list):
-        raise InvalidInput(f"{position}: qa is not a list; repair it")
-    return tuple(_question(entry, f"{position}/qa {n}") for n, entry in enumerate(asked))
 
 
 def _question(entry: object, where: str) -> LocomoQuestion:

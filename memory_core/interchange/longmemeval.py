@@ -37,6 +37,8 @@ class LongMemEvalQuestion:
     gold_sessions: tuple[str, ...]
     gold_keys: tuple[str, ...]
     """Keys of the turns marked `has_answer`; may be empty."""
+    published: tuple[str, ...] = ()
+    """The sessions' published ids, in the order of `sessions`; they say which are gold."""
 
     @property
     def answerable(self) -> bool:
@@ -143,6 +145,7 @@ def _question(row: Mapping[str, object], position: str) -> LongMemEvalQuestion:
         sessions=tuple(session_name(n) for n in range(len(sessions))),
         gold_sessions=tuple(session_name(n) for n, name in enumerate(names) if name in gold),
         gold_keys=tuple(_gold_keys(identity, sessions)),
+        published=tuple(str(name) for name in names),
     )
 
 

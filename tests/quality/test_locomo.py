@@ -5,17 +5,14 @@ from statistics import mean
 
 import pytest
 
-from memory_core.interchange.locomo import load_locomo
-from tests.quality.locomo import Measured, filled, measure
+from tests.quality.locomo import measured
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "eval" / "locomo_dev5.json"
 
 
 @pytest.mark.skipif(not DATA.exists(), reason=f"{DATA.name} is not at hand")
-def test_recall_and_pool_reach_their_targets(tmp_path: Path) -> None:
-    measured = Measured()
-    for conversation, memory in filled(str(tmp_path), load_locomo(DATA)[:1]):
-        measure(measured, conversation, memory)
-    assert len(measured.pool) > 100
-    assert measured.at(10) >= 0.62
-    assert mean(measured.pool) >= 0.90
+def test_recall_and_pool_reach_their_targets() -> None:
+    result = measured(DATA, {}, conversations=1)
+    assert len(result.rows) > 100
+    assert mean(result.values("recall@10", "turn")) >= 0.62
+    assert mean(result.known(lambda row: row.pool)) >= 0.90

@@ -10,6 +10,7 @@ from memory_core.errors import MemoryCoreError
 from memory_core.serve.cli import (
     bench,
     demo,
+    evals,
     looking,
     models,
     proving,
@@ -37,6 +38,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(reviewing.app, name="review")
 app.add_typer(replaying.app, name="replay")
 app.add_typer(training.app, name="train")
+app.add_typer(evals.app, name="evals")
 
 
 @app.callback()

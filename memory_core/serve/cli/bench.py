@@ -35,7 +35,7 @@ def bench(
         raise NotFound(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHES)}")
     amounts = _amounts(size, n)
     found = []
-    with tempfile.TemporaryDirectory() as place, _telling() as tell:
+    with tempfile.TemporaryDirectory() as place, telling() as tell:
         for name in chosen:
             home = Path(place) / name
             home.mkdir()
@@ -71,7 +71,7 @@ def _row(figure: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def _telling() -> Iterator[Callable[[str], None]]:
+def telling() -> Iterator[Callable[[str], None]]:
     """Lend a function that says what is being done, on a terminal and only there."""
     if not sys.stderr.isatty():
         yield lambda what: None

@@ -1,0 +1,130 @@
+"""REALTALK's form: real messenger chats of two people over weeks, with questions.
+
+Source: Lee et al. 2025, "REALTALK: A 21-Day Real-World Dataset for Long-Term Conversation". Like
+LoCoMo, with `name` for the speakers, `clean_text` and a time for every turn, and no id of its own:
+the speakers' names stand for it. Turns that hold only an image without a caption are passed over.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from memory_core.errors import InvalidInput
+from memory_core.interchange.base import Place, Record, fitting_name, joined_notes, key_of
+from memory_core.interchange.locomo import LocomoConversation, LocomoTurn, questions, shown
+from memory_core.interchange.source import items
+from memory_core.interchange.times import written
+
+NAME = "realtalk"
+
+_SESSION = re.compile(r"session_(\d+)")
+_TIME = "%d.%m.%Y, %H:%M:%S"
+
+
+def read_realtalk(path: Path) -> Iterator[Record]:
+    """Yield a record for each turn; `conversation` is made of the speakers' names.
+
+    Raises:
+        InvalidInput: the file as a whole cannot be read.
+    """
+    for item in items(path):
+        if item.error is not None:
+            yield Place(item.position).failed(item.error)
+        elif not isinstance(item.value, dict) or not recognises(item.value):
+            yield Place(item.position).failed(_no_chat(item.position))
+        else:
+            for _, record in _turns(item.value):
+                yield record
+
+
+def load_realtalk(path: Path) -> tuple[LocomoConversation, ...]:
+    """Return the chats with their questions, for evaluation.
+
+    Raises:
+        InvalidInput: for the first turn or question that is malformed.
+    """
+    loaded = []
+    for item in items(path):
+        if item.error is not None:
+            raise InvalidInput(item.error)
+        if not isinstance(item.value, dict) or not recognises(item.value):
+            raise InvalidInput(_no_chat(item.position))
+        turns = tuple(turn for turn in map(_turn, _turns(item.value)) if turn is not None)
+        name = _conversation(item.value)
+        loaded.append(LocomoConversation(name, turns, questions(item.value, item.position)))
+    return tuple(loaded)
+
+
+def recognises(value: object) -> bool:
+    """Say whether a file's value is a chat of this form."""
+    if not isinstance(value, dict) or not isinstance(value.get("name"), dict):
+        return False
+    return any(_SESSION.fullmatch(str(key)) for key in value)
+
+
+def _conversation(chat: Mapping[str, object]) -> str:
+    names = chat["name"]
+    told = names.values() if isinstance(names, dict) else ()
+    return fitting_name("-".join(str(name) for name in told) or "chat")
+
+
+def _turns(chat: Mapping[str, object]) -> Iterator[tuple[str, Record]]:
+    name = _conversation(chat)
+    numbers = sorted(int(m[1]) for key in chat if (m := _SESSION.fullmatch(str(key))))
+    for number in numbers:
+        session = f"session_{number}"
+        place = Place(f"{name}/{session}", name)
+        turns = chat[session]
+        if not isinstance(turns, list):
+            yield "", place.failed(f"{place.position}: not a list of turns; repair it")
+            continue
+        for index, turn in enumerate(turns):
+            yield _record(turn, place, session, index=index)
+
+
+def _record(turn: object, place: Place, session: str, *, index: int) -> tuple[str, Record]:
+    dia = turn.get("dia_id") if isinstance(turn, dict) else None
+    if not isinstance(turn, dict) or not isinstance(dia, str):
+        where = place.within(f"turn {index}")
+        return "", where.failed(f"{where.position}: a turn without dia_id; repair it")
+    where = place.within(dia)
+    text = shown(turn.get("clean_text", turn.get("text")), turn.get("blip_caption"))
+    if isinstance(text, str) and not text.strip():
+        return dia, where.skipped("no text in the turn")
+    at, note = _time(turn.get("date_time"), where.position)
+    return dia, where.record(
+        note,
+        text=text,
+        role="user",
+        source="user",
+        speaker=turn.get("speaker"),
+        session=session,
+        occurred_at=at,
+        key=key_of(NAME, place.conversation or "", dia),
+    )
+
+
+def _time(value: object, where: str) -> tuple[datetime | None, str | None]:
+    if value is None:
+        return None, "the turn has no date"
+    try:
+        return written(value, _TIME, f"{where} date"), "the time zone is unknown and taken as UTC"
+    except InvalidInput as error:
+        return None, joined_notes("the turn's date is unreadable", str(error))
+
+
+def _turn(turn: tuple[str, Record]) -> LocomoTurn | None:
+    dia, record = turn
+    if record.error is not None:
+        raise InvalidInput(record.error)
+    draft = record.draft
+    if draft is None:
+        return None
+    if draft.key is None or draft.session is None or draft.speaker is None:
+        raise InvalidInput(f"{record.position}: a turn without speaker; repair it")
+    return LocomoTurn(dia, draft.key, draft.session, draft.speaker, draft.text, draft.occurred_at)
+
+
+def _no_chat(position: str) -> str:
+    return f"{position}: no REALTALK chat (name and session_N); check the file's format"
