@@ -20,6 +20,8 @@ from memory_core.replay.encoding import vector_of
 from memory_core.replay.recording import Recording
 
 RERANK = "rerank"
+HURRIED = ("not_read",)
+"""Codes of notes that only the clock gives: they are part of the conditions, like the extent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,12 @@ def conditions_of(parts: Parts, recording: Recording) -> Conditions:
     values = {k: v for k, v in body.get("settings", {}).items() if k in DECIDING}
     model = body.get("embedder")
     off = frozenset() if body.get("reranker", True) is not None else frozenset((RERANK,))
-    notes = (Note(*n) for s in body["steps"] if s["name"] == "prepare" for n in s["notes"])
+    notes = (
+        Note(*note)
+        for step in body["steps"]
+        for note in step["notes"]
+        if step["name"] == "prepare" or note[0] in HURRIED
+    )
     return Conditions(
         query=query_of(recording),
         settings=known.model_copy(update=values),

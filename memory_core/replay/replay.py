@@ -4,14 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from memory_core.errors import InvalidInput
 from memory_core.manager import MemoryManager
+from memory_core.replay.bisect import RUNS, Bisection, bisect
 from memory_core.replay.conditions import conditions_of
 from memory_core.replay.diff import Diff, Side, diff
+from memory_core.replay.flips import Expectation, Predicate
 from memory_core.replay.playback import Playback, playback, played
 from memory_core.replay.recording import Recording, Recordings
 from memory_core.replay.reexecute import Reexecution, reexecute
 from memory_core.replay.whatif import Change, WhatIf, what_if
 from memory_core.replay.why import Fate, why, why_not
+
+HISTORY = 1000  # recordings whose settings are looked at
 
 
 class Replay:
@@ -117,6 +122,35 @@ class Replay:
         else:
             second = self._side(after)
         return diff(self._parts, self._side(before), second)
+
+    def bisect(
+        self,
+        recall_id: str,
+        *,
+        expect: str | None = None,
+        expect_not: str | None = None,
+        predicate: Predicate | None = None,
+        runs: int = RUNS,
+    ) -> Bisection:
+        """Return the journal entries, then the settings, that changed a recall's outcome.
+
+        Args:
+            recall_id: the recording.
+            expect: id of a memory that the recall should bring into its context.
+            expect_not: id of a memory that it should not.
+            predicate: takes a `RecallResult` and tells whether it is as it should be.
+            runs: entries tried at most, apart from halving; all where there are no more.
+
+        Raises:
+            NotFound: no such recording, or the memory was not stored before it.
+            InvalidInput: not exactly one expectation, or runs below 2.
+        """
+        expected = Expectation.of(expect, expect_not, predicate)
+        if runs < 2:
+            raise InvalidInput(f"runs={runs} is too few to compare; pass 2 or more")
+        recording = self._recording(recall_id)
+        every = [found for found in self._recordings.list(HISTORY) if found.at < recording.at]
+        return bisect(self._parts, recording, expected, history=every[::-1], runs=runs)
 
     def _side(self, recall_id: str) -> Side:
         recording = self._recording(recall_id)

@@ -62,6 +62,14 @@ def test_diff(home: Path) -> None:
     assert "takes the move back" in run(home, "replay", "diff", older["id"], newer["id"]).output
 
 
+def test_bisect(home: Path) -> None:
+    (listed,) = answer(home, "list")
+    found = answer(home, "bisect", "--expect", listed["hits"][0])
+    assert found["held"] and found["complete"] and found["cause"]["event"] == "stored"
+    told = run(home, "replay", "bisect", "last", "--expect-not", listed["hits"][0]).output
+    assert "fails from here" in told and "Ana drinks green tea" in told
+
+
 def test_wrong_use_is_told(home: Path, tmp_path: Path) -> None:
     for words in (("what-if", "--set", "nonsense"), ("what-if", "--set", "k2=1"), ("show", "none")):
         assert run(home, "replay", *words).exit_code != 0

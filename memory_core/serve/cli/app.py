@@ -14,8 +14,8 @@ from memory_core.serve.cli import (
     looking,
     models,
     proving,
-    replaying,
     reviewing,
+    tracing_back,
     training,
     transfer,
     upkeep,
@@ -36,7 +36,7 @@ for module in (writing, looking, transfer, upkeep, proving, bench, demo):
 
 app.add_typer(models.app, name="models")
 app.add_typer(reviewing.app, name="review")
-app.add_typer(replaying.app, name="replay")
+app.add_typer(tracing_back.app, name="replay")
 app.add_typer(training.app, name="train")
 app.add_typer(evals.app, name="evals")
 

@@ -43,8 +43,8 @@ def show_recall(context: typer.Context, recall_id: RecallId = "last") -> None:
     """Play a recall back: its hits with their terms, its stages, its notes."""
     options: Session = context.obj
     with options.open() as memory:
-        played = Replay(memory).playback(_id(memory, recall_id))
-        told = "\n".join((str(played), "", *_texts(memory, [hit.id for hit in played.hits])))
+        played = Replay(memory).playback(recall_named(memory, recall_id))
+        told = "\n".join((str(played), "", *texts_of(memory, [hit.id for hit in played.hits])))
     options.emit({**asdict(played), "hits": [asdict(hit) for hit in played.hits]}, told)
 
 
@@ -53,7 +53,7 @@ def reexecute_recall(context: typer.Context, recall_id: RecallId = "last") -> No
     """Recall the same on the memory as it was; exit code 3 if the result is another."""
     options: Session = context.obj
     with options.open() as memory:
-        again = Replay(memory).reexecute(_id(memory, recall_id))
+        again = Replay(memory).reexecute(recall_named(memory, recall_id))
         plain = {
             "verdict": again.verdict, "difference": again.difference, "causes": again.causes,
             "same_context": again.same_context, "missed": again.missed, **_hits(again.result),
@@ -68,7 +68,7 @@ def why_recalled(context: typer.Context, memory_id: str, recall_id: RecallId = "
     """Show which stage kept or lost a memory."""
     options: Session = context.obj
     with options.open() as memory:
-        fate = Replay(memory).why(_id(memory, recall_id), memory_id)
+        fate = Replay(memory).why(recall_named(memory, recall_id), memory_id)
     options.emit(asdict(fate), str(fate))
 
 
@@ -77,7 +77,7 @@ def why_not_recalled(context: typer.Context, wanted: str, recall_id: RecallId = 
     """Show which stage lost a memory, named by id or by a part of its text."""
     options: Session = context.obj
     with options.open() as memory:
-        fate = Replay(memory).why_not(_id(memory, recall_id), wanted)
+        fate = Replay(memory).why_not(recall_named(memory, recall_id), wanted)
     options.emit(asdict(fate), str(fate))
 
 
@@ -95,8 +95,8 @@ def what_if_recalled(
     options: Session = context.obj
     with options.open() as memory:
         result = Replay(memory).what_if(
-            _id(memory, recall_id), without=without or (), now=now, k=k,
-            rerank=None if rerank else False, **_settings(setting or ()),
+            recall_named(memory, recall_id), without=without or (), now=now, k=k,
+            rerank=None if rerank else False, **settings_given(setting or ()),
         )  # fmt: skip
         plain = {
             "changes": result.changes,
@@ -106,35 +106,8 @@ def what_if_recalled(
     options.emit(plain, str(result))
 
 
-@app.command("diff")
-def diff_recalls(
-    context: typer.Context,
-    before: Annotated[str, typer.Argument(help="A recall's id, or `last`.")],
-    after: Annotated[str | None, typer.Argument(help="Another; the same when left out.")] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE.")] = None,
-    without: Annotated[list[str] | None, typer.Option(help="Hide this memory.")] = None,
-    now: Annotated[str | None, typer.Option(help="The moment to count from.")] = None,
-    k: Annotated[int | None, typer.Option(help="How many memories.")] = None,
-    rerank: Annotated[bool, typer.Option(help="Let the cross-encoder take part.")] = True,
-) -> None:
-    """Explain what changed between two recalls, or from one to itself under other settings."""
-    options: Session = context.obj
-    with options.open() as memory:
-        replay, second = Replay(memory), _id(memory, after or before)
-        changes = _settings(setting or ())
-        plainly = not (changes or without or now or k) and rerank
-        found = replay.diff(
-            _id(memory, before),
-            second if plainly else replay.what_if(
-                second, without=without or (), now=now, k=k, rerank=None if rerank else False,
-                **changes,
-            ),
-        )  # fmt: skip
-        told = "\n".join((str(found), "", *_texts(memory, [shift.id for shift in found.shifts])))
-    options.emit(found.to_json(), told)
-
-
-def _id(memory: MemoryManager, recall_id: str) -> str:
+def recall_named(memory: MemoryManager, recall_id: str) -> str:
+    """Return the recall's id; the newest one's for `last`."""
     if recall_id != "last":
         return recall_id
     if not (newest := Replay(memory).list(1)):
@@ -142,7 +115,7 @@ def _id(memory: MemoryManager, recall_id: str) -> str:
     return newest[0].id
 
 
-def _texts(memory: MemoryManager, ids: Sequence[str]) -> list[str]:
+def texts_of(memory: MemoryManager, ids: Sequence[str]) -> list[str]:
     """Return what the memories say today, where they are still there."""
     told = []
     for id in ids:
@@ -153,7 +126,8 @@ def _texts(memory: MemoryManager, ids: Sequence[str]) -> list[str]:
     return told
 
 
-def _settings(given: Sequence[str]) -> dict[str, Any]:
+def settings_given(given: Sequence[str]) -> dict[str, Any]:
+    """Return settings from NAME=VALUE."""
     values = {}
     for text in given:
         name, equals, value = text.partition("=")
