@@ -190,7 +190,7 @@ def _stages(
         fuse,
         ContextStage(reader, fuse),
         SpreadStage(reader, links, fuse),
-        RerankStage(reranker, settings.rerank_count),
+        RerankStage(reranker, settings.rerank_count, reader=reader),
         ScoreStage(_boosts(settings), min_relevance=settings.min_relevance),
         DiversifyStage(retriever, _diversity(settings)),
     ]

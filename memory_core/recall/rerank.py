@@ -8,27 +8,25 @@ asks the clock before each batch: it overruns by one batch at most. What was not
 order below what was, by the constant term "unjudged". Pinned hits keep their "link" term.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memory_core.answers import Extent, Hit, Hits, Note, Query
-from memory_core.errors import ModelError, ModelNotFound, ModelRejected
-from memory_core.passage import passage
+from memory_core.recall.batching import Cost, Pair, bucketed, repeated
 from memory_core.recall.fuse import best_first
+from memory_core.recall.passages import passages
+from memory_core.recall.reader import Reader
 from memory_core.recall.relevance import is_pinned, sigmoid
 
 COUNT = 64
 BATCH = 16
 UNJUDGED = -4.0  # below any judged hit: the other terms sum to 3.2 at most by default
 RESERVE = 0.005  # seconds left to score, diversify and pack; measured below 3 ms
-OVERHEAD = 64  # characters a pair costs beside its text: special tokens, speaker, date
 
 Logits = NDArray[np.float32]
 
@@ -72,12 +70,14 @@ class RerankStage:
         self,
         reranker: Reranker | None,
         count: int = COUNT,
-        batch: int = BATCH,
         *,
+        reader: Reader | None = None,
+        batch: int = BATCH,
         logistic: Logistic | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reranker = reranker
+        self._reader = reader
         self._count = count
         self._batch = batch
         self._logistic = logistic or Logistic()
@@ -119,8 +119,8 @@ class RerankStage:
     def _judge(
         self, reranker: Reranker, query: Query, chosen: Sequence[Hit]
     ) -> tuple[dict[int, float], tuple[tuple[int, ...], ...]]:
-        chosen[0].origin.prefetch([hit.version for hit in chosen])
-        pairs = [Pair(hit.version, passage(hit.memory, hit.span)) for hit in chosen]
+        texts = passages(query, chosen, self._reader)
+        pairs = [Pair(hit.version, text) for hit, text in zip(chosen, texts, strict=True)]
         logits: dict[int, float] = {}
         batches: list[tuple[int, ...]] = []
         for batch in self._batches(query, pairs):
@@ -132,10 +132,10 @@ class RerankStage:
             batches.append(tuple(pair.version for pair in batch))
         return logits, tuple(batches)
 
-    def _batches(self, query: Query, pairs: Sequence["Pair"]) -> Iterator[Sequence["Pair"]]:
+    def _batches(self, query: Query, pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
         """Yield batches while the deadline allows; each is asked for after the last was done."""
         if query.extent is not None and query.extent.batches is not None:
-            yield from _repeated(pairs, query.extent.batches)
+            yield from repeated(pairs, query.extent.batches)
             return
         if query.deadline is None:
             yield from bucketed(pairs, self._batch)
@@ -161,74 +161,6 @@ class RerankStage:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A passage to be judged against the query."""
-
-    version: int
-    text: str
-
-    @property
-    def length(self) -> int:
-        """Characters that the model has to read for it."""
-        return len(self.text) + OVERHEAD
-
-
-class Cost:
-    """Seconds per padded character, learned from batches; thread-safe.
-
-    A moving average with weight 0.3 for the newest batch: follows a busier machine within three
-    batches, forgets one hiccup as fast.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._seconds_per_character = 0.0
-
-    @property
-    def known(self) -> bool:
-        """Whether a batch was measured yet."""
-        return self._seconds_per_character > 0
-
-    def learn(self, batch: Sequence[Pair], seconds: float) -> None:
-        """Take one measured batch into account."""
-        measured = seconds / _padded(batch)
-        with self._lock:
-            last = self._seconds_per_character
-            self._seconds_per_character = 0.7 * last + 0.3 * measured if last else measured
-
-    def of(self, batch: Sequence[Pair]) -> float:
-        """Return the seconds that a batch should take."""
-        return self._seconds_per_character * _padded(batch)
-
-    def affordable(self, pairs: Sequence[Pair], seconds: float, batch: int) -> int:
-        """Return how many of the first pairs fit into the time, once bucketed by length."""
-        count = len(pairs)
-        while count and sum(map(self.of, bucketed(pairs[:count], batch))) > seconds:
-            count -= min(count, max(1, batch // 4))
-        return count
-
-
-def bucketed(pairs: Sequence[Pair], batch: int) -> list[Sequence[Pair]]:
-    """Return batches of similar length; the one with the best-ranked pair goes first."""
-    rank = {pair.version: place for place, pair in enumerate(pairs)}
-    by_length = sorted(pairs, key=lambda pair: (pair.length, rank[pair.version]))
-    batches = [by_length[start : start + batch] for start in range(0, len(pairs), batch)]
-    return sorted(batches, key=lambda members: min(rank[pair.version] for pair in members))
-
-
-def _repeated(pairs: Sequence[Pair], batches: Sequence[Sequence[int]]) -> Iterator[Sequence[Pair]]:
-    """Yield the batches of an earlier run, by version; what is no candidate now is left out."""
-    here = {pair.version: pair for pair in pairs}
-    for versions in batches:
-        if batch := [here[version] for version in versions if version in here]:
-            yield batch
-
-
-def _padded(batch: Sequence[Pair]) -> int:
-    return len(batch) * max(pair.length for pair in batch)
-
-
 def _unjudged(hit: Hit, count: int) -> Hit:
     terms = {**hit.terms, "unjudged": UNJUDGED}
     reason = f"not judged by the reranker: beyond its {count} or its time"
@@ -237,111 +169,3 @@ def _unjudged(hit: Hit, count: int) -> Hit:
 
 def _kept(terms: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in terms.items() if name not in ("dense", "lexical")}
-
-
-class CrossEncoderReranker:
-    """A sentence-transformers CrossEncoder from a local directory; loaded at first use.
-
-    Args:
-        path: directory of the model; nothing is downloaded.
-        name: what to call it in notes and recordings; the directory's name when None.
-        revision: version or checksum of the weights.
-        device: torch device; CPU by default, so that results do not depend on the machine.
-
-    Example:
-        >>> CrossEncoderReranker("models/reranker", revision="1").name
-        'reranker'
-    """
-
-    def __init__(
-        self, path: str | Path, *, name: str | None = None, revision: str = "", device: str = "cpu"
-    ) -> None:
-        self._path = Path(path)
-        self._name = name or self._path.name
-        self._revision = revision
-        self._device = device
-        self._lock = threading.Lock()
-        self._model: Any = None
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self._name
-
-    @property
-    def revision(self) -> str:
-        """Version or checksum of the weights."""
-        return self._revision
-
-    def score(self, query: str, passages: Sequence[str]) -> Logits:
-        """Return one float32 logit per passage, `(n,)`.
-
-        Raises:
-            ModelNotFound: the directory has no model.
-            ModelRejected: the weights are not safetensors, or it is no single-logit model.
-            ModelError: it gave NaN or infinity.
-        """
-        if not passages:
-            return np.zeros(0, dtype=np.float32)
-        import torch
-
-        with self._lock:
-            model = self._loaded()
-            logits = model.predict(
-                [(query, passage) for passage in passages],
-                batch_size=len(passages),
-                show_progress_bar=False,
-                activation_fn=torch.nn.Identity(),
-                convert_to_numpy=True,
-            )
-        scores = np.asarray(logits, dtype=np.float32).reshape(len(passages))
-        if not np.isfinite(scores).all():
-            raise ModelError(
-                f"{self._name!r} gave NaN or infinity; try another device or precision"
-            )
-        return scores
-
-    def _loaded(self) -> Any:
-        if self._model is None:
-            self._model = load_cross_encoder(self._path, self._device)
-        return self._model
-
-
-def load_cross_encoder(path: Path, device: str) -> Any:
-    """Return the CrossEncoder of a local directory, safetensors only, no remote code.
-
-    Raises:
-        ModelNotFound: the directory has no model.
-        ModelRejected: the weights are not safetensors, or it is no single-logit model.
-    """
-    if not (path / "config.json").is_file():
-        raise ModelNotFound(
-            f"no cross-encoder in {path}: config.json is missing; "
-            "pass a model directory or run: memory models pull"
-        )
-    if not any(path.glob("*.safetensors")):
-        raise ModelRejected(
-            f"{path} holds no safetensors weights, and pickled ones can run code; "
-            "convert them to safetensors"
-        )
-    from sentence_transformers import CrossEncoder
-
-    try:
-        model = CrossEncoder(
-            str(path),
-            device=device,
-            trust_remote_code=False,
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True},
-        )
-    except Exception as error:
-        raise ModelRejected(
-            f"{path} does not load as a cross-encoder: {error}; copy the model again"
-        ) from error
-    if model.num_labels != 1:
-        raise ModelRejected(
-            f"{path} gives {model.num_labels} scores per pair, a reranker gives one; "
-            "use a model with num_labels=1"
-        )
-    model.eval()
-    return model

@@ -13,9 +13,11 @@ from memory_core.errors import ModelError, ModelRejected
 from memory_core.models.layout import read_layout
 from memory_core.models.onnx_body import OnnxBody
 from memory_core.models.onnx_file import OnnxPlace, Precision, opened
+from memory_core.models.own_file import OwnFile, has_own_file
 from memory_core.models.resolve import ResolvedModel
 from memory_core.models.weights import read_object
-from memory_core.recall.rerank import CrossEncoderReranker, Logits, Reranker
+from memory_core.recall.rerank import Logits, Reranker
+from memory_core.recall.rerank_torch import CrossEncoderReranker
 
 Runtime = Literal["auto", "torch", "onnx", "onnx-int8"]
 
@@ -25,8 +27,11 @@ _log = logging.getLogger(__name__)
 def local_reranker(model: ResolvedModel, cache_dir: Path, runtime: Runtime = "auto") -> Reranker:
     """Return the reranker for a model directory; nothing is loaded or exported yet.
 
-    `auto` takes the exported float32 file if there is one, else torch.
+    A model that comes as an ONNX file is run as it is. Of others, `auto` takes the exported
+    float32 file if there is one, else torch.
     """
+    if has_own_file(model):
+        return OnnxReranker(model, cache_dir)
     torch = CrossEncoderReranker(model.path, name=model.name, revision=model.revision)
     if runtime == "onnx-int8":
         return OnnxReranker(model, cache_dir, precision="int8")
@@ -62,7 +67,9 @@ class OnnxReranker:
         otherwise: Reranker | None = None,
     ) -> None:
         self._model = model
-        self._place = OnnxPlace(model, cache_dir, precision)
+        self._place = (
+            OwnFile(model) if has_own_file(model) else OnnxPlace(model, cache_dir, precision)
+        )
         self._otherwise = otherwise
         self._lock = Lock()
         self._judge: tuple[Tokenizer, OnnxBody] | Reranker | None = None
@@ -75,8 +82,8 @@ class OnnxReranker:
     @property
     def revision(self) -> str:
         """Checksum of the weights; int8 gives other logits and so is another revision."""
-        exact = self._place.precision == "float32"
-        return self._model.revision if exact else f"{self._model.revision}-int8"
+        made = isinstance(self._place, OnnxPlace) and self._place.precision == "int8"
+        return f"{self._model.revision}-int8" if made else self._model.revision
 
     def score(self, query: str, passages: Sequence[str]) -> Logits:
         """Return one float32 logit per passage, `(n,)`.
@@ -103,7 +110,7 @@ class OnnxReranker:
         with self._lock:
             if self._judge is None:
                 try:
-                    content = self._place.read() if self._otherwise else opened(self._place)
+                    content = self._content()
                     self._judge = (_tokenizer(self._model), self._body(content))
                 except ModelError as error:
                     if self._otherwise is None:
@@ -112,9 +119,14 @@ class OnnxReranker:
                     self._judge = self._otherwise
             return self._judge
 
+    def _content(self) -> bytes:
+        if isinstance(self._place, OwnFile) or self._otherwise:
+            return self._place.read()
+        return opened(self._place)
+
     def _body(self, content: bytes) -> OnnxBody:
         pad = read_object(self._model.path / "config.json").get("pad_token_id") or 0
-        alone = self._place.precision == "int8"
+        alone = isinstance(self._place, OwnFile) or self._place.precision == "int8"
         body = OnnxBody(content, name=self.name, pad=pad, alone=alone)
         if body.width != 1:
             raise ModelRejected(

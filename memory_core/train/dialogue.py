@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from memory_core.errors import InvalidInput
-from memory_core.passage import dated
+from memory_core.passage import dated, question_of
 from memory_core.train.examples import Example
 
 NAMES = (
@@ -64,11 +64,19 @@ class Chat:
     names: tuple[str, str]
     when: datetime
     group: str
+    replies: bool = False
+    """Whether a reply is shown with the question before it."""
 
     def shown(self, place: int) -> str:
         """Return a turn as the model reads it."""
         speaker, text = self.turns[place]
-        return dated(self.when, self.names[speaker], text)
+        return dated(self.when, self.names[speaker], text, self._asked(place))
+
+    def _asked(self, place: int) -> str | None:
+        """Return the question that a turn replies to, where replies are shown with it."""
+        if not self.replies or not place or self.turns[place - 1][0] == self.turns[place][0]:
+            return None
+        return question_of(self.turns[place - 1][1])
 
 
 def read_chats(path: Path, seed: int) -> list[Chat]:

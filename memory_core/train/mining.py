@@ -20,6 +20,8 @@ SPOKEN = 0.5
 """Similarity from which a turn says a persona fact."""
 SAME_TOPIC = 0.6
 """Similarity of two turns, or of the questions before them, that speak of the same."""
+REPLIES = 0.5
+"""Share of the lists whose replies are shown with the question before them."""
 CROWD = 12  # other chats that wrong passages come from
 
 Vectors = NDArray[np.float32]
@@ -57,17 +59,19 @@ def from_chats(
     crowd = Crowd(chats, embedder, random.Random(seed))
     made: list[Example] = []
     for number, chat in enumerate(chats):
-        told = [(example.query, place, example.negatives) for example, place in asked(chat)]
-        told += [(text, place, ()) for text, place in crowd.said(number, list(facts(chat)))]
+        told = [(example.query, place, True) for example, place in asked(chat)]
+        told += [(text, place, False) for text, place in crowd.said(number, list(facts(chat)))]
         if not told:
             continue
         queries = unit(embedder.encode_documents([query for query, *_ in told]))
-        for (query, place, known), vector in zip(told, queries, strict=True):
-            wrong = [*known, *crowd.wrong(number, place, vector, count)]
+        for (query, place, asks), vector in zip(told, queries, strict=True):
+            shown = crowd.dressed(number)
+            wrong = [shown.shown(place - 1)] if asks else []
+            wrong += crowd.wrong(shown, (number, place), vector, count)
             made.append(
                 Example(
                     query,
-                    chat.shown(place),
+                    shown.shown(place),
                     tuple(dict.fromkeys(wrong))[:count],
                     "chat",
                     chat.group,
@@ -103,18 +107,33 @@ class Crowd:
                 found.append((text, best))
         return found
 
-    def wrong(self, number: int, place: int, query: Vectors, count: int) -> list[str]:
-        """Return wrong turns for a question: half of this chat, half of others."""
-        chat, own = self._chats[number], self._vectors[number]
+    def dressed(self, number: int) -> Chat:
+        """Return a chat, half of the time with replies shown with their questions."""
+        return replace(self._chats[number], replies=self._chance.random() < REPLIES)
+
+    def wrong(self, chat: Chat, where: tuple[int, int], query: Vectors, count: int) -> list[str]:
+        """Return wrong turns for a question: half of this chat, half of others.
+
+        Args:
+            chat: as its turns are shown.
+            where: number of the chat and place of the right turn.
+            query: vector of the question.
+            count: how many at least, where there are as many.
+        """
+        number, place = where
+        own = self._vectors[number]
         positive = own[place]
         alike = [n for n in np.argsort(-(own @ query)).tolist() if n != place]
         alike = [n for n in alike if own[n] @ positive < SAME_TOPIC]
         half = max(1, count // 2 - 1)
         wrong = [chat.shown(n) for n in alike[:half]]
-        return wrong + self._elsewhere(number, place, query, count)
+        return wrong + self._elsewhere(chat, where, query, count)
 
-    def _elsewhere(self, number: int, place: int, query: Vectors, count: int) -> list[str]:
-        chat, own = self._chats[number], self._vectors[number]
+    def _elsewhere(
+        self, chat: Chat, where: tuple[int, int], query: Vectors, count: int
+    ) -> list[str]:
+        number, place = where
+        own = self._vectors[number]
         others = [n for n in self._chance.sample(range(len(self._chats)), CROWD) if n != number]
         found: list[tuple[float, str]] = []
         for other in others:
@@ -123,7 +142,7 @@ class Crowd:
             if place:
                 before = table @ own[place - 1] >= SAME_TOPIC
                 same[1:] |= before[:-1]
-            told = replace(self._chats[other], names=chat.names)
+            told = replace(self._chats[other], names=chat.names, replies=chat.replies)
             scores = table @ query
             best = [n for n in np.argsort(-scores).tolist() if not same[n]][:2]
             found += [(float(scores[n]), told.shown(n)) for n in best]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from memory_core.errors import ModelNotFound, ModelRejected
-from memory_core.recall.rerank import CrossEncoderReranker
+from memory_core.recall.rerank_torch import CrossEncoderReranker
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ana", "lives", "in", "lisbon", "where"]
 

@@ -50,8 +50,8 @@ def packed(*texts: str, budget: int | None = None, query: str = "") -> Packed:
 
 def test_a_line_looks_like_this():
     assert packed("I moved to Lisbon").text == (
-        '{"id":"00000000000000a1","time":"2026-05-18T20:26:40Z","speaker":"Ana",'
-        '"source":"user","trust":"normal","text":"I moved to Lisbon"}'
+        '{"id":"00000000000000a1","time":"2026-05-18T20:26Z","speaker":"Ana",'
+        '"text":"I moved to Lisbon"}'
     )
 
 

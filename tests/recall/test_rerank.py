@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory_core.answers import Hits
-from memory_core.passage import passage
+from memory_core.recall.batching import Cost, Pair, bucketed
+from memory_core.recall.passages import passage
 from memory_core.recall.relevance import sigmoid
-from memory_core.recall.rerank import RESERVE, Cost, Logistic, Pair, RerankStage, bucketed
+from memory_core.recall.rerank import RESERVE, Logistic, RerankStage
 from memory_core.types import Span
 from tests.recall.world import Said, World, ask, hit
 
@@ -165,11 +166,15 @@ def test_the_cost_follows_a_slower_machine():
 
 
 def test_a_passage_says_who_and_when_and_only_the_span():
-    world = World([Said("before the key is blue after"), Said("x", speaker=None)])
-    memory = world.memory(1)
-    assert passage(memory, None) == "[18 May 2026] Ana: before the key is blue after"
-    assert passage(memory, Span(start=7, stop=22)) == "[18 May 2026] Ana: the key is blue"
-    assert passage(world.memory(2), None) == "[18 May 2026] user: x"
+    long = "before. " * 60 + "The key is blue. " + "after. " * 60
+    world = World([Said("the key is blue"), Said("x", speaker=None), Said(long)])
+    assert passage(hit(1, world), "q") == "[18 May 2026] Ana: the key is blue"
+    assert passage(hit(2, world), "q") == "[18 May 2026] user: x"
+    start = long.index("The key")
+    spanned = passage(hit(3, world, span=Span(start=start, stop=start + 17)), "q")
+    assert spanned.startswith("[18 May 2026] Ana: …The key is blue.")
+    best = passage(hit(3, world), "where is the blue key")
+    assert "The key is blue" in best and len(best) < 440
 
 
 def test_many_threads_share_one_stage():

@@ -5,8 +5,8 @@ from memory_core.errors import ModelRejected
 from memory_core.models.export import can_export, export
 from memory_core.models.onnx_file import OnnxPlace
 from memory_core.models.resolve import resolve
-from memory_core.recall.rerank import CrossEncoderReranker
 from memory_core.recall.rerank_onnx import OnnxReranker, local_reranker
+from memory_core.recall.rerank_torch import CrossEncoderReranker
 from tests.recall.test_cross_encoder import save_model
 
 pytestmark = pytest.mark.skipif(not can_export(), reason="the extra `onnx` is not installed")

@@ -99,7 +99,7 @@ class World:
             speaker=s.speaker, session="s1", source="user", trust=Trust.NORMAL, state=State.LIVE,
             occurred_at=at, stored_at=at, valid_from=None, valid_to=None,
             importance=s.importance, reinforced=s.reinforced, subject=None, attribute=None,
-            metadata={}, key=None,
+            metadata={}, key=None, writer=None,
         )  # fmt: skip
 
     def prefetch(self, versions: Sequence[int]) -> None:

@@ -60,7 +60,7 @@ def test_it_learns_and_leaves_a_model_with_its_card(small: Path, tmp_path: Path)
     losses = [row["loss"] for row in json.loads((out / "training.json").read_text())["log"]
               if "loss" in row]  # fmt: skip
     assert losses[-1] < 0.3 * losses[0]
-    from memory_core.recall.rerank import CrossEncoderReranker
+    from memory_core.recall.rerank_torch import CrossEncoderReranker
 
     scores = CrossEncoderReranker(out).score(
         "what colour is the lamp 3", ["the boat is nowhere to be seen", "the lamp is red"]

@@ -1,0 +1,119 @@
+"""A cross-encoder run by torch, from a local directory; nothing is downloaded."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from memory_core.errors import ModelError, ModelNotFound, ModelRejected
+from memory_core.recall.rerank import Logits
+
+
+class CrossEncoderReranker:
+    """A sentence-transformers CrossEncoder from a local directory; loaded at first use.
+
+    Args:
+        path: directory of the model; nothing is downloaded.
+        name: what to call it in notes and recordings; the directory's name when None.
+        revision: version or checksum of the weights.
+        device: torch device; CPU by default, so that results do not depend on the machine.
+
+    Example:
+        >>> CrossEncoderReranker("models/reranker", revision="1").name
+        'reranker'
+    """
+
+    def __init__(
+        self, path: str | Path, *, name: str | None = None, revision: str = "", device: str = "cpu"
+    ) -> None:
+        self._path = Path(path)
+        self._name = name or self._path.name
+        self._revision = revision
+        self._device = device
+        self._lock = threading.Lock()
+        self._model: Any = None
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._name
+
+    @property
+    def revision(self) -> str:
+        """Version or checksum of the weights."""
+        return self._revision
+
+    def score(self, query: str, passages: Sequence[str]) -> Logits:
+        """Return one float32 logit per passage, `(n,)`.
+
+        Raises:
+            ModelNotFound: the directory has no model.
+            ModelRejected: the weights are not safetensors, or it is no single-logit model.
+            ModelError: it gave NaN or infinity.
+        """
+        if not passages:
+            return np.zeros(0, dtype=np.float32)
+        import torch
+
+        with self._lock:
+            model = self._loaded()
+            logits = model.predict(
+                [(query, passage) for passage in passages],
+                batch_size=len(passages),
+                show_progress_bar=False,
+                activation_fn=torch.nn.Identity(),
+                convert_to_numpy=True,
+            )
+        scores = np.asarray(logits, dtype=np.float32).reshape(len(passages))
+        if not np.isfinite(scores).all():
+            raise ModelError(
+                f"{self._name!r} gave NaN or infinity; try another device or precision"
+            )
+        return scores
+
+    def _loaded(self) -> Any:
+        if self._model is None:
+            self._model = load_cross_encoder(self._path, self._device)
+        return self._model
+
+
+def load_cross_encoder(path: Path, device: str) -> Any:
+    """Return the CrossEncoder of a local directory, safetensors only, no remote code.
+
+    Raises:
+        ModelNotFound: the directory has no model.
+        ModelRejected: the weights are not safetensors, or it is no single-logit model.
+    """
+    if not (path / "config.json").is_file():
+        raise ModelNotFound(
+            f"no cross-encoder in {path}: config.json is missing; "
+            "pass a model directory or run: memory models pull"
+        )
+    if not any(path.glob("*.safetensors")):
+        raise ModelRejected(
+            f"{path} holds no safetensors weights, and pickled ones can run code; "
+            "convert them to safetensors"
+        )
+    from sentence_transformers import CrossEncoder
+
+    try:
+        model = CrossEncoder(
+            str(path),
+            device=device,
+            trust_remote_code=False,
+            local_files_only=True,
+            model_kwargs={"use_safetensors": True},
+        )
+    except Exception as error:
+        raise ModelRejected(
+            f"{path} does not load as a cross-encoder: {error}; copy the model again"
+        ) from error
+    if model.num_labels != 1:
+        raise ModelRejected(
+            f"{path} gives {model.num_labels} scores per pair, a reranker gives one; "
+            "use a model with num_labels=1"
+        )
+    model.eval()
+    return model
