@@ -21,45 +21,68 @@ if TYPE_CHECKING:
     from memory_core.answers import Hit, RecallResult
     from memory_core.build import open_memory
     from memory_core.config import Settings
-    from memory_core.errors import MemoryCoreError, NotStored, OutcomeUnknown, StoreBusy
-    from memory_core.hooks import MemoryHooks
+    from memory_core.errors import (
+        InvalidInput,
+        KeyReused,
+        MemoryCoreError,
+        MissingExtra,
+        NotFound,
+        NotStored,
+        OutcomeUnknown,
+        StoreBusy,
+    )
+    from memory_core.hooks import AsyncMemoryHooks, MemoryHooks, ToolResult, Turn
     from memory_core.manager import MemoryManager
     from memory_core.types import Draft, Link, Memory, StoreReport
 
 __all__ = [
+    "AsyncMemoryHooks",
     "AsyncMemoryManager",
     "Draft",
     "Hit",
+    "InvalidInput",
+    "KeyReused",
     "Link",
     "Memory",
     "MemoryCoreError",
     "MemoryHooks",
     "MemoryManager",
+    "MissingExtra",
+    "NotFound",
     "NotStored",
     "OutcomeUnknown",
     "RecallResult",
     "Settings",
     "StoreBusy",
     "StoreReport",
+    "ToolResult",
+    "Turn",
     "__version__",
     "open_memory",
 ]
 
 _HOME = {
+    "AsyncMemoryHooks": "hooks",
     "AsyncMemoryManager": "aio",
     "Draft": "types",
     "Hit": "answers",
+    "InvalidInput": "errors",
+    "KeyReused": "errors",
     "Link": "types",
     "Memory": "types",
     "MemoryCoreError": "errors",
     "MemoryHooks": "hooks",
     "MemoryManager": "manager",
+    "MissingExtra": "errors",
+    "NotFound": "errors",
     "NotStored": "errors",
     "OutcomeUnknown": "errors",
     "RecallResult": "answers",
     "Settings": "config",
     "StoreBusy": "errors",
     "StoreReport": "types",
+    "ToolResult": "hooks",
+    "Turn": "hooks",
     "open_memory": "build",
 }
 

@@ -8,11 +8,13 @@ from memory_core.bench.models import bench_models
 from memory_core.bench.recalling import bench_recall
 from memory_core.bench.starting import bench_start
 from memory_core.bench.storing import bench_store
+from memory_core.bench.turning import bench_turn
 
 BENCHES: dict[str, Callable[[Run], Iterator[Figure]]] = {
     "store": bench_store,
     "import": bench_import,
     "recall": bench_recall,
+    "turn": bench_turn,
     "start": bench_start,
     "models": bench_models,
 }

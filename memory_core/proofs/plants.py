@@ -17,11 +17,13 @@ import apsw
 import numpy as np
 
 from memory_core import asking, build, limits, writing
+from memory_core.hooks.echo import EchoGuard, Fresh
 from memory_core.index.catchup import CatchUp
 from memory_core.journal import columns, entries, journal, lexical, memories, where
 from memory_core.journal import erase as journal_erase
 from memory_core.journal.database import Database
 from memory_core.lifecycle import erase as lifecycle_erase
+from memory_core.recall import pack
 from memory_core.replay.recording import Recordings
 
 Swap = tuple[Any, str, Any]
@@ -212,6 +214,14 @@ def _calls_home() -> list[Swap]:
     return [(asking, "answer", calling)]
 
 
+def _records_are_bare() -> list[Swap]:
+    return [(pack, "_escaped", lambda found: found[0])]
+
+
+def _echo_is_stored() -> list[Swap]:
+    return [(EchoGuard, "fresh", lambda self, text, strict: Fresh(text, ()))]
+
+
 PLANTS: dict[str, Plant] = {
     "late-commit": Plant("D1", "every eighth store is acknowledged and rolled back", _late_commit),
     "no-transaction": Plant("D1", "a store is many small commits", _no_transaction),
@@ -233,6 +243,8 @@ PLANTS: dict[str, Plant] = {
     "forgotten-seen": Plant("C2", "what was forgotten is recalled", _forgotten_is_seen, 20),
     "locked-late": Plant("D9", "a write locks only when it has read", _locked_late),
     "cut": Plant("U2", "only the beginning of a long text is embedded", _long_texts_are_cut),
+    "bare-records": Plant("T3", "hidden characters and tags are not escaped", _records_are_bare),
+    "echo": Plant("T3", "what was injected is stored again", _echo_is_stored),
     "calls-home": Plant("T7", "every recall opens a connection", _calls_home),
 }
 """Name -> bug."""

@@ -9,6 +9,7 @@ from memory_core.proofs import (
     erasing,
     hostile,
     indexing,
+    injecting,
     killing,
     long_texts,
     modelled,
@@ -18,8 +19,8 @@ from memory_core.proofs import (
 from memory_core.proofs.row import Proof
 
 MODULES = (
-    killing, indexing, crowd, damage, modelled, hostile, long_texts, clocks, walls, offline,
-    erasing, crashing, control,
+    killing, indexing, crowd, damage, modelled, hostile, long_texts, clocks, walls, injecting,
+    offline, erasing, crashing, control,
 )  # fmt: skip
 
 PROOFS: dict[str, Proof] = {proof.row: proof for module in MODULES for proof in module.PROOFS}

@@ -44,6 +44,7 @@ def slowed(function: Callable[..., Any], seconds: float) -> Callable[..., Any]:
         ("store", ["store", "store.cpu", "store.worker"]),
         ("import", ["import"]),
         ("recall", ["recall.60", "recall.120", "open.120"]),
+        ("turn", ["turn.60"]),
         ("start", ["start.import", "start.stats", "start.recall"]),
     ],
 )

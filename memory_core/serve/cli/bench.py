@@ -16,7 +16,7 @@ from memory_core.serve.cli.session import Session, dumps
 def bench(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(help="store, import, recall, start, models, or all.")
+        list[str] | None, typer.Argument(help="store, import, recall, turn, start, models, all.")
     ] = None,
     size: Annotated[
         list[int] | None, typer.Option(help="Memories to recall from; may be repeated.")
