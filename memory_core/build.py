@@ -36,6 +36,7 @@ from memory_core.recall.rerank import Reranker, RerankStage
 from memory_core.recall.retrieve import DenseStage, LexicalStage
 from memory_core.recall.score import Boosts, ScoreStage
 from memory_core.recall.spread import SpreadStage
+from memory_core.recall.temporal import TemporalStage
 from memory_core.replay.recording import Bounds, Environment, Recordings
 from memory_core.terms import terms
 from memory_core.tokens import TokenCounter
@@ -190,6 +191,7 @@ def _stages(
         fuse,
         ContextStage(reader, fuse),
         SpreadStage(reader, links, fuse),
+        TemporalStage(),
         RerankStage(reranker, settings.rerank_count, reader=reader),
         ScoreStage(_boosts(settings), min_relevance=settings.min_relevance),
         DiversifyStage(retriever, _diversity(settings)),

@@ -27,7 +27,7 @@ from memory_core.replay.recording import Recording
 from memory_core.types import from_micros
 
 WIDE = 2048  # the most candidates that settings allow
-RANKING = ("fuse", "context", "spread", "rerank", "score")
+RANKING = ("fuse", "context", "spread", "temporal", "rerank", "score")
 """Stages that order candidates; the last one that let a memory fall behind k lost it."""
 BATCH = 500
 
