@@ -12,7 +12,7 @@ from datetime import datetime
 
 from memory_core import limits
 from memory_core.answers import Hits, Note, Query, RecallResult, Stage, Step
-from memory_core.errors import InvalidInput, ModelError
+from memory_core.errors import ModelError
 from memory_core.filters import Where, parse_filter
 from memory_core.journal.memories import load_list
 from memory_core.parts import Parts
@@ -54,6 +54,9 @@ def answer(
     """
     begun = time.monotonic()
     query = _query(parts, request, begun)
+    limits.check_flag(record, "record")
+    if session is not None:
+        limits.check_name(session, "session")
     pending = parts.catchup.absorb(_half(begun, query.deadline))
     query, notes = _embedded(parts, replace(query, seq=_seq(parts, request)), pending)
     result = answered(parts, query, parts.stages, notes=notes, begun=begun)
@@ -114,7 +117,6 @@ def _load(steps: Sequence[Step]) -> None:
 
 def live_memories(parts: Parts, where: Where | None, limit: int, offset: int) -> list[Memory]:
     """Return the memories that a recall could see now, the newest first."""
-    positive(limit, "limit")
     snapshot = parts.journal.snapshot()
     parsed = None if where is None else parse_filter(where)
     query = Query(text="", k=1, seq=snapshot.seq, now=parts.clock(), where=parsed)
@@ -131,27 +133,13 @@ def micros(moment: Moment, where: str) -> int:
     return to_micros(limits.check_time(moment, where))
 
 
-def positive(value: float, where: str) -> float:
-    """Return a number above 0.
-
-    Raises:
-        InvalidInput: it is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise InvalidInput(f"{where}={value!r} is not a number above 0; pass one")
-    return value
-
-
 def _query(parts: Parts, request: Request, begun: float) -> Query:
-    if isinstance(request.k, bool) or not isinstance(request.k, int):
-        raise InvalidInput(f"k={request.k!r} is not a whole number; pass 1 to {limits.MAX_K}")
-    if not 1 <= request.k <= limits.MAX_K:
-        raise InvalidInput(f"k={request.k} is out of range; pass 1 to {limits.MAX_K}")
+    limits.check_count(request.k, "k", most=limits.MAX_K)
     if request.token_budget is not None:
-        positive(request.token_budget, "token_budget")
+        limits.check_count(request.token_budget, "token_budget")
     deadline = None
     if request.deadline_ms is not None:
-        deadline = begun + positive(request.deadline_ms, "deadline_ms") / 1000
+        deadline = begun + limits.check_wait(request.deadline_ms, "deadline_ms") / 1000
     return Query(
         text=limits.check_text(request.text, "query"),
         k=request.k,
@@ -161,8 +149,8 @@ def _query(parts: Parts, request: Request, begun: float) -> Query:
         deadline=deadline,
         where=None if request.where is None else parse_filter(request.where),
         as_of=None if request.as_of is None else micros(request.as_of, "as_of"),
-        for_action=request.for_action,
-        explain=request.explain,
+        for_action=limits.check_flag(request.for_action, "for_action"),
+        explain=limits.check_flag(request.explain, "explain"),
     )
 
 

@@ -4,7 +4,8 @@ The list in `_stages` is what recall does, in order; read it and you know recall
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,17 @@ from typing import Any
 from memory_core import config, limits
 from memory_core.answers import Stage
 from memory_core.config import Settings
-from memory_core.embed.base import Embedder
+from memory_core.embed.base import Embedder, Fingerprint
 from memory_core.embed.registry import make_embedder
 from memory_core.embed.unit import UnitLength
-from memory_core.errors import NotFound, StoreReadOnly
+from memory_core.errors import InvalidSetting, ModelNotFound, NotFound, StoreReadOnly
 from memory_core.index.catchup import CatchUp
 from memory_core.index.derived import Derived
 from memory_core.index.exact import ExactRows
 from memory_core.index.idle import IdleCatchUp
 from memory_core.index.place import Place
 from memory_core.index.retriever import DenseRetriever
+from memory_core.journal.home import home_of
 from memory_core.journal.journal import Journal
 from memory_core.journal.links import LinkReader
 from memory_core.lifecycle.erase import erase_memory, resume
@@ -43,6 +45,8 @@ from memory_core.tokens import TokenCounter
 from memory_core.types import Receipt
 
 DEFAULT_NAMESPACE = "default"
+LEAST_TIME, MOST_TIME = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years 1 to 9999, in microseconds since 1970."""
 
 Clock = Callable[[], int]
 
@@ -80,19 +84,32 @@ def open_memory(
         'episodic'
     """
     limits.check_name(namespace, "namespace")
-    path = Path(home).expanduser()
+    limits.check_flag(readonly, "readonly")
+    path = home_of(home)
     given: Mapping[str, Any] = {
         **settings,
         **({"embedder": embedder} if isinstance(embedder, str) else {}),
         **({"reranker": reranker} if isinstance(reranker, str) else {}),
     }
     chosen = config.load(path, given)
-    model = embedder if isinstance(embedder, Embedder) else _embedder(chosen)
+    model = _embedder(chosen) if embedder is None or isinstance(embedder, str) else embedder
+    if not (isinstance(model, Embedder) and isinstance(model.fingerprint, Fingerprint)):
+        told = type(model).__name__
+        raise InvalidSetting(f"embedder is {told}; pass a model's name or an Embedder")
     if chosen.metric == "cosine" and not model.fingerprint.normalised:
         model = UnitLength(model)
     judge = _reranker(chosen) if reranker is None or isinstance(reranker, str) else reranker
+    if judge is not None and not isinstance(judge, Reranker):
+        told = type(judge).__name__
+        raise InvalidSetting(f"reranker is {told}; pass a model's name or a Reranker")
     return _wire(
-        _journal(path, namespace, chosen, clock=clock or _now, readonly=readonly),
+        _journal(
+            path,
+            namespace,
+            chosen,
+            clock=_now if clock is None else _whole(clock),
+            readonly=readonly,
+        ),
         chosen,
         model,
         judge,
@@ -212,12 +229,13 @@ def _diversity(settings: Settings) -> Diversity:
 
 
 def _embedder(settings: Settings) -> Embedder:
-    return make_embedder(
-        settings.embedder,
-        cache_dir=settings.models_dir.expanduser(),
-        allow_download=settings.allow_download,
-        **_options(settings),
-    )
+    with _looked_for("embedder"):
+        return make_embedder(
+            settings.embedder,
+            cache_dir=settings.models_dir.expanduser(),
+            allow_download=settings.allow_download,
+            **_options(settings),
+        )
 
 
 def _options(settings: Settings) -> dict[str, Any]:
@@ -234,7 +252,8 @@ def _reranker(settings: Settings) -> Reranker | None:
     from memory_core.recall.rerank_onnx import local_reranker
 
     cache = settings.models_dir.expanduser()
-    found = resolve(settings.reranker, cache_dir=cache, allow_download=settings.allow_download)
+    with _looked_for("reranker"):
+        found = resolve(settings.reranker, cache_dir=cache, allow_download=settings.allow_download)
     return local_reranker(found, cache, settings.runtime)
 
 
@@ -248,6 +267,31 @@ def _journal(
         if readonly or not (home / "journal.db").exists():
             raise
         return Journal(home, namespace, clock=clock, readonly=True, synchronous=synchronous)
+
+
+@contextmanager
+def _looked_for(setting: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # a name that no file can have
+        raise ModelNotFound(
+            f"{setting}: {error.strerror}; write NAME, OWNER/NAME or a path"
+        ) from error
+
+
+def _whole(clock: Clock) -> Clock:
+    """Return a caller's clock, checked at every look: a wrong time would be in the chain for ever.
+
+    Raises:
+        InvalidSetting: it is no function.
+    """
+    if not callable(clock):
+        raise InvalidSetting(f"clock is {type(clock).__name__}; pass a function or None")
+
+    def checked() -> int:
+        return limits.check_count(clock(), "clock()", least=LEAST_TIME, most=MOST_TIME)
+
+    return checked
 
 
 def _now() -> int:

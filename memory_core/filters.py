@@ -44,6 +44,7 @@ TIME_FIELDS = ("occurred_at", "stored_at", "valid_from", "valid_to")
 NUMBER_FIELDS = ("importance", "reinforced")
 METADATA_PREFIX = "metadata."
 MAX_NODES = 64
+MAX_VALUES = 10_000  # all lists of a filter together: SQLite binds 32,766 values at most
 
 Where = Mapping[str, object]
 
@@ -77,6 +78,11 @@ def parse_filter(where: Where) -> Filter:
     parsed = _group(where, "where")
     if (nodes := _nodes(parsed)) > MAX_NODES:
         raise InvalidFilter(f"where has {nodes} conditions, the limit is {MAX_NODES}; simplify it")
+    if (values := _values(parsed)) > MAX_VALUES:
+        raise InvalidFilter(
+            f"where lists {values:,} values, the limit is {MAX_VALUES:,}; split the question, or "
+            "mark those memories by a metadata field and filter by that"
+        )
     return parsed
 
 
@@ -130,19 +136,22 @@ def _field(name: object, place: str) -> str:
         if name in TEXT_FIELDS or name in TIME_FIELDS or name in NUMBER_FIELDS:
             return name
         if name.startswith(METADATA_PREFIX) and len(name) > len(METADATA_PREFIX):
-            return limits.check_unicode(name, place)
+            try:
+                return limits.check_unicode(name, place)
+            except InvalidInput as error:
+                raise InvalidFilter(str(error)) from error
     known = ", ".join((*TEXT_FIELDS, *TIME_FIELDS, *NUMBER_FIELDS, "metadata.<key>"))
-    raise InvalidFilter(f"{place}: unknown field {name!r}; use one of {known}")
+    raise InvalidFilter(f"{place}: unknown field {limits.shown(name)}; use one of {known}")
 
 
 def _test(field: str, operator: object, value: object) -> Test:
-    if operator not in OPERATORS:
+    if not isinstance(operator, str) or operator not in OPERATORS:
         raise InvalidFilter(
-            f"{field}: unknown operator {operator!r}; use one of {', '.join(OPERATORS)}"
+            f"{field}: unknown operator {limits.shown(operator)}; use one of {', '.join(OPERATORS)}"
         )
     if operator == "$exists":
         if not isinstance(value, bool):
-            raise InvalidFilter(f"{field}: $exists takes true or false, got {value!r}; pass one")
+            raise InvalidFilter(f"{field}: $exists takes true or false, got {limits.shown(value)}")
         return Test(field, "$exists", value)
     if operator == "$contains" and not field.startswith(METADATA_PREFIX):
         raise InvalidFilter(f"{field}: $contains is for list metadata; use $eq or $in")
@@ -160,15 +169,27 @@ def _scalar(field: str, value: object) -> Scalar:
         if field in TEXT_FIELDS:
             return limits.check_name(value, field)
         if field in NUMBER_FIELDS:
-            if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-                raise InvalidInput(f"{field} takes a number, got {value!r}; pass one")
-            return value
+            return _number(field, value)
         (checked,) = limits.check_metadata({field: value}).values()
     except InvalidInput as error:
         raise InvalidFilter(f"where.{field}: {error}") from error
     if isinstance(checked, list):
         raise InvalidFilter(f"where.{field}: compare with one value, or use $in with a list")
     return checked
+
+
+def _number(field: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        raise InvalidInput(f"{field} takes a number, got {limits.shown(value)}; pass one")
+    if isinstance(value, int) and abs(value) > limits.MAX_INTEGER:
+        raise InvalidInput(f"{field} takes a number within 64 bits; pass a smaller one")
+    return value
+
+
+def _values(node: Filter) -> int:
+    if isinstance(node, Group):
+        return sum(_values(member) for member in node.members)
+    return len(node.value) if isinstance(node.value, tuple) else 1
 
 
 def _nodes(node: Filter) -> int:

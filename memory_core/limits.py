@@ -18,12 +18,14 @@ MAX_METADATA_BYTES = 8_192
 MAX_K = 200
 MAX_TIMES = 1_000  # reinforcements at once: their sum has to fit 31 bits
 MAX_INTEGER = 2**63 - 1  # what SQLite stores without changing it
+MAX_WAIT_MS = 86_400_000  # a day
 
 Scalar = str | int | float | bool
 MetadataValue = Scalar | list[str] | list[int] | list[float] | list[bool]
 Metadata = Mapping[str, MetadataValue]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_SHOWN = 80  # characters of a wrong value in a message
 
 
 def check_text(text: object, where: str = "text") -> str:
@@ -92,10 +94,10 @@ def check_metadata(metadata: object) -> dict[str, MetadataValue]:
     size = 0
     for key, value in metadata.items():
         try:
-            check_name(key, f"metadata key {key!r}")
+            check_name(key, f"metadata key {shown(key)}")
         except InvalidInput as error:
             raise InvalidMetadata(str(error)) from error
-        checked[key] = _value(value, f"metadata[{key!r}]")
+        checked[key] = _value(value, f"metadata[{shown(key)}]")
         size += len(key.encode()) + _size(checked[key])
     if size > MAX_METADATA_BYTES:
         raise InvalidMetadata(
@@ -116,7 +118,7 @@ def check_time(value: datetime | str, where: str) -> datetime:
             value = datetime.fromisoformat(value)
         except ValueError as error:
             raise InvalidInput(
-                f"{where}={value!r} is not an ISO 8601 time; write 2026-03-14T18:30:00Z"
+                f"{where}={shown(value)} is not an ISO 8601 time; write 2026-03-14T18:30:00Z"
             ) from error
     if not isinstance(value, datetime):
         raise InvalidInput(f"{where} is {type(value).__name__}; pass a datetime or ISO string")
@@ -137,7 +139,9 @@ def check_count(value: object, where: str, *, least: int = 1, most: int = MAX_IN
         InvalidInput: not a whole number, or out of range.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InvalidInput(f"{where}={value!r} is no whole number from {least} to {most}; pass one")
+        raise InvalidInput(
+            f"{where}={shown(value)} is no whole number from {least} to {most}; pass one"
+        )
     return value
 
 
@@ -148,8 +152,46 @@ def check_share(value: object, where: str) -> float:
         InvalidInput: not a number, NaN, or outside 0..1.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise InvalidInput(f"{where}={value!r} is not a number from 0 to 1; scale it")
+        raise InvalidInput(f"{where}={shown(value)} is not a number from 0 to 1; scale it")
     return float(value)
+
+
+def check_flag(value: object, where: str) -> bool:
+    """Return True or False.
+
+    Raises:
+        InvalidInput: anything else, however true it looks.
+    """
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{where}={shown(value)} is neither True nor False; pass one of them")
+    return value
+
+
+def check_wait(value: object, where: str) -> float:
+    """Return a waiting time in milliseconds, above 0 and at most a day.
+
+    Raises:
+        InvalidInput: not a number, NaN, or out of range.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 < value <= MAX_WAIT_MS
+    ):
+        raise InvalidInput(
+            f"{where}={shown(value)} is no number of milliseconds above 0 and up to a day; pass one"
+        )
+    return value
+
+
+def shown(value: object) -> str:
+    """Return a wrong value as a message can carry it: on one line, cut, whatever its repr does."""
+    try:
+        told = repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
+    told = " ".join(told.split())
+    return told if len(told) <= _SHOWN else told[: _SHOWN - 1] + "…"
 
 
 def _value(value: object, where: str) -> MetadataValue:

@@ -10,14 +10,13 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from memory_core import asking, limits, writing
+from memory_core import asking, batches, limits, writing
 from memory_core.answers import RecallResult
 from memory_core.filters import Where
 from memory_core.journal.entries import Entry
 from memory_core.journal.events import Forgotten, Invalidated, Reinforced
 from memory_core.journal.journal import Pending
 from memory_core.journal.memories import load_current, load_history, load_links
-from memory_core.journal.where import number_of
 from memory_core.parts import Parts, Policy
 from memory_core.types import Change, Draft, Drafts, Link, Memory, Outcome, Receipt, StoreReport
 
@@ -66,7 +65,7 @@ class MemoryManager:
             drafts: drafts, mappings of their fields, or bare texts; read lazily.
             progress: called with the number of drafts handled so far.
         """
-        return writing.store_many(self.parts, drafts, progress)
+        return batches.store_many(self.parts, drafts, progress)
 
     def recall(
         self,
@@ -116,7 +115,7 @@ class MemoryManager:
             NotFound: no such memory in this namespace.
         """
         with self.journal.database.read() as connection:
-            found = load_current(connection, self.journal.identity.ns_id, number_of(id))
+            found = load_current(connection, self.journal.identity.ns_id, writing.number_in(id))
         if found is None:
             raise writing.not_found(id)
         return found
@@ -145,7 +144,7 @@ class MemoryManager:
             NotFound: no such memory in this namespace.
         """
         with self.journal.database.read() as connection:
-            found = load_history(connection, self.journal.identity.ns_id, number_of(id))
+            found = load_history(connection, self.journal.identity.ns_id, writing.number_in(id))
         if not found:
             raise writing.not_found(id)
         return tuple(found)
@@ -162,7 +161,7 @@ class MemoryManager:
         """Return the links from and to a memory, oldest first."""
         self.get(id)
         with self.journal.database.read() as connection:
-            return tuple(load_links(connection, self.journal.identity.ns_id, number_of(id)))
+            return tuple(load_links(connection, self.journal.identity.ns_id, writing.number_in(id)))
 
     def revise(self, id: str, **fields: object) -> Memory:
         """Correct a memory's text or fields; the old version stays in its history.
@@ -221,7 +220,7 @@ class MemoryManager:
             NotFound: no such memory in this namespace.
         """
         self.get(id)
-        return self.parts.erase(number_of(id))
+        return self.parts.erase(writing.number_in(id))
 
     def outcome(self, key: str) -> Outcome:
         """Tell, for good, whether a write with that idempotency key is stored."""
@@ -234,9 +233,12 @@ class MemoryManager:
         return Outcome(key=key, stored=True, memory=memory)
 
     def run(self, policy: Policy) -> tuple[Entry, ...]:
-        """Commit the events that a policy decides on, and return their entries."""
-        written = self.journal.commit(policy)
-        self.parts.catchup.wake()
+        """Commit the events that a policy decides on, and return their entries.
+
+        Raises:
+            InvalidInput: it is no function, or does not return events; nothing was written.
+        """
+        written = writing.run(self.parts, policy)
         return written
 
     def close(self) -> None:

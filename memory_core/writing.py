@@ -12,26 +12,23 @@ from datetime import datetime
 from memory_core import limits
 from memory_core.errors import InvalidInput, KeyReused, NotFound
 from memory_core.journal.codes import STATES
+from memory_core.journal.entries import Entry
 from memory_core.journal.events import Event, Expired, Linked, Revised, Stored, Superseded
 from memory_core.journal.journal import Decide, Pending
 from memory_core.journal.memories import stored_memory
 from memory_core.journal.state import Row
 from memory_core.journal.where import number_of
 from memory_core.keyed import SUPERSEDES, Timelines
-from memory_core.parts import Parts
+from memory_core.parts import Parts, Policy
 from memory_core.types import (
     Draft,
-    Drafts,
     Memory,
-    Rejected,
     State,
-    StoreReport,
     Trust,
     from_micros,
     to_micros,
 )
 
-BATCH = 256  # drafts a transaction: the fsync is shared, and a reader waits for milliseconds
 TRUST: Mapping[str, Trust] = {
     "user": Trust.NORMAL, "assistant": Trust.NORMAL, "tool": Trust.LOW, "document": Trust.LOW,
     "import": Trust.LOW, "derived": Trust.LOW,
@@ -91,34 +88,10 @@ def _as_stored(state: Pending) -> dict[int, Memory]:
     return new
 
 
-def store_many(
-    parts: Parts, drafts: Drafts, progress: Callable[[int], None] | None = None
-) -> StoreReport:
-    """Store drafts in batches, reporting bad ones with their place instead of stopping."""
-    stored: list[Memory] = []
-    errors: list[Rejected] = []
-    repeated, handled = 0, 0
-    waiting: list[tuple[int, Draft]] = []
-    for place, value in enumerate(drafts):
-        handled = place + 1
-        try:
-            waiting.append((place, parts.admission.admit(Draft.of(value))))
-        except InvalidInput as error:
-            errors.append(rejected(place, error))
-        if len(waiting) >= BATCH:
-            repeated += _flush(parts, waiting, stored, errors)
-            if progress:
-                progress(handled)
-    repeated += _flush(parts, waiting, stored, errors)
-    if progress:
-        progress(handled)
-    ordered = sorted(errors, key=lambda error: error.position)
-    return StoreReport(stored=tuple(stored), errors=tuple(ordered), repeated=repeated)
-
-
 def supersede(parts: Parts, old_id: str, draft: Draft) -> Memory:
     """Store a draft as the successor of a memory, and close that one; once for each key."""
-    old, new, draft = number_of(old_id), new_number(), parts.admission.admit(draft)
+    old, new = number_in(old_id, "old_id"), new_number()
+    draft = parts.admission.admit(draft)
     number = new
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
@@ -145,7 +118,7 @@ def supersede(parts: Parts, old_id: str, draft: Draft) -> Memory:
 
 def expire(parts: Parts, id: str, end: int | None) -> Memory:
     """End a memory's validity at a moment, or at the time of the entry."""
-    number = number_of(id)
+    number = number_in(id)
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
         _row_in(state, number, id, (State.LIVE, State.EXPIRED))
@@ -158,7 +131,7 @@ def revise(parts: Parts, id: str, fields: Mapping[str, object]) -> Memory:
     """Change fields of a memory; the merged draft is validated as a new one would be."""
     if not fields or "key" in fields:
         raise InvalidInput("revise changes at least one field, and never the key; name one")
-    number = number_of(id)
+    number = number_in(id)
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
         current_row(state, number, id)
@@ -191,7 +164,7 @@ def change(parts: Parts, id: str, event: Callable[[int, int], Event]) -> Memory:
         id: the memory.
         event: called with its number and the entry's time.
     """
-    number = number_of(id)
+    number = number_in(id)
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
         current_row(state, number, id)
@@ -213,7 +186,7 @@ def check_reason(reason: str | None) -> None:
 def link(parts: Parts, source: str, target: str, relation: str) -> None:
     """Link two memories, unless they are linked so already."""
     limits.check_name(relation, "relation")
-    first, second = number_of(source), number_of(target)
+    first, second = number_in(source, "source"), number_in(target, "target")
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
         current_row(state, first, source)
@@ -222,6 +195,24 @@ def link(parts: Parts, source: str, target: str, relation: str) -> None:
         return [] if known else [Linked(first, second, relation)]
 
     parts.journal.commit(decide)
+
+
+def run(parts: Parts, policy: Policy) -> tuple[Entry, ...]:
+    """Commit what a policy decides on."""
+    if not callable(policy):
+        raise InvalidInput(f"policy is {type(policy).__name__}; pass a function of (state, at)")
+
+    def decide(state: Pending, at: int) -> Sequence[Event]:
+        events = policy(state, at)
+        if not isinstance(events, Sequence) or not all(isinstance(e, Event) for e in events):
+            raise InvalidInput(
+                f"the policy returned {limits.shown(events)}; return a list of events"
+            )
+        return events
+
+    written = parts.journal.commit(decide)
+    parts.catchup.wake()
+    return written
 
 
 def current_row(state: Pending, number: int, id: str) -> Row:
@@ -257,6 +248,17 @@ def stored_event(parts: Parts, draft: Draft, number: int, at: int) -> Stored:
     )
 
 
+def number_in(id: object, where: str = "id") -> int:
+    """Return a memory's id as the number the journal keeps; -1 for a string that is no id.
+
+    Raises:
+        InvalidInput: not a string.
+    """
+    if not isinstance(id, str):
+        raise InvalidInput(f"{where} is {type(id).__name__}, not str; pass a memory's id")
+    return number_of(id)
+
+
 def new_number() -> int:
     """Return a fresh memory number: 63 random bits, never 0."""
     return secrets.randbelow((1 << 63) - 1) + 1
@@ -264,12 +266,7 @@ def new_number() -> int:
 
 def not_found(id: str) -> NotFound:
     """Return the error for an id that this namespace does not have."""
-    return NotFound(f"no memory {id!r} in this namespace; see: memory list")
-
-
-def rejected(place: int, error: Exception) -> Rejected:
-    """Return the report of one bad draft."""
-    return Rejected(position=place, error=str(error), kind=type(error).__name__)
+    return NotFound(f"no memory {limits.shown(id)} in this namespace; see: memory list")
 
 
 def _committed(
@@ -280,31 +277,6 @@ def _committed(
     parts.journal.commit(decide, keys, lambda state: found.append(state.memory(number())))
     parts.catchup.wake()
     return found[0]
-
-
-def _flush(
-    parts: Parts,
-    waiting: list[tuple[int, Draft]],
-    stored: list[Memory],
-    errors: list[Rejected],
-) -> int:
-    """Store what waits, one by one if a reused key spoils the batch; return the repeats."""
-    drafts = [draft for _, draft in waiting]
-    repeated = 0
-    try:
-        memories, repeated = store(parts, drafts) if drafts else ([], 0)
-        stored.extend(memories)
-    except KeyReused:
-        for place, draft in waiting:
-            try:
-                memories, again = store(parts, [draft])
-            except KeyReused as error:
-                errors.append(rejected(place, error))
-            else:
-                stored.extend(memories)
-                repeated += again
-    waiting.clear()
-    return repeated
 
 
 def _known(state: Pending, draft: Draft, new: Mapping[str, Stored]) -> int | None:

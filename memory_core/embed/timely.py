@@ -11,8 +11,10 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from memory_core.embed.base import Embedder, Vectors
-from memory_core.errors import EmbeddingFailed
+import numpy as np
+
+from memory_core.embed.base import Embedder, Vectors, usable_vectors
+from memory_core.errors import EmbeddingFailed, MissingExtra, ModelError
 from memory_core.forking import keep_open
 
 
@@ -20,7 +22,7 @@ from memory_core.forking import keep_open
 class _Task:
     text: str
     done: threading.Event = field(default_factory=threading.Event)
-    vector: Vectors | None = None
+    vector: Vectors = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
     error: BaseException | None = None
     late: bool = False
 
@@ -57,7 +59,7 @@ class QueryEncoder:
             ModelError: the model cannot be loaded.
         """
         if deadline is None:
-            return self._embedder.encode_query(text)
+            return self._encoded(text)
         task = _Task(text)
         self._started().put(task)
         if not task.done.wait(max(0.0, deadline - time.monotonic())):
@@ -68,8 +70,19 @@ class QueryEncoder:
             )
         if task.error is not None:
             raise task.error
-        assert task.vector is not None
         return task.vector
+
+    def _encoded(self, text: str) -> Vectors:
+        fingerprint = self._embedder.fingerprint
+        try:
+            vector = self._embedder.encode_query(text)
+        except (ModelError, MissingExtra):
+            raise
+        except Exception as error:  # an embedder of the caller's own may raise anything
+            told = f"{type(error).__name__}: {error}"
+            raise EmbeddingFailed(f"{fingerprint.model!r} failed: {told}; check it") from error
+        usable: Vectors = usable_vectors([vector], 1, fingerprint)[0]
+        return usable
 
     def _started(self) -> "queue.SimpleQueue[_Task]":
         with self._lock:
@@ -86,7 +99,7 @@ class QueryEncoder:
             if task.late:
                 continue
             try:
-                task.vector = self._embedder.encode_query(task.text)
+                task.vector = self._encoded(task.text)
             except BaseException as error:
                 task.error = error
             task.done.set()

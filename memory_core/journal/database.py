@@ -75,6 +75,8 @@ class Database:
         Raises:
             StoreClosed: after close().
             StoreDamaged: SQLite cannot read the file.
+            StoreBusy: another process has it locked.
+            StoreError: the disk does not give what is on it.
         """
         with undisturbed():
             connection = self._take()
@@ -83,6 +85,10 @@ class Database:
                 yield connection
             except _DAMAGE as error:
                 raise damaged(self.path, error) from error
+            except apsw.BusyError as error:
+                raise busy(self.path) from error
+            except apsw.Error as error:
+                raise unreadable(self.path, error) from error
             finally:
                 self._give(connection, process)
 
@@ -329,6 +335,11 @@ def remote(directory: Path) -> str | None:
 def damaged(path: Path, error: Exception) -> StoreDamaged:
     """Return the error for a file that SQLite cannot read."""
     return StoreDamaged(f"{path} is damaged ({error}); run: memory doctor, or restore a backup")
+
+
+def unreadable(path: Path, error: Exception) -> StoreError:
+    """Return the error for a file that the disk or the system does not let us read."""
+    return StoreError(f"{path} cannot be read ({error}); check the disk, then open it again")
 
 
 def busy(path: Path) -> StoreBusy:

@@ -1,9 +1,28 @@
 """The directory that a store lives in: private, and really a directory."""
 
+import os
 import stat
 from pathlib import Path
 
-from memory_core.errors import StoreError
+from memory_core.errors import InvalidInput, StoreError
+
+
+def home_of(home: object) -> Path:
+    """Return the directory that a caller names, with `~` expanded.
+
+    Raises:
+        InvalidInput: not a path, or a blank one: that would be the working directory.
+        StoreError: the system can have no such path.
+    """
+    if not isinstance(home, str | os.PathLike) or not str(home).strip():
+        told = "blank" if isinstance(home, str) else f"{type(home).__name__}, not a path"
+        raise InvalidInput(f"home is {told}; pass the directory of the store")
+    try:
+        path = Path(home).expanduser()
+        path.is_dir()
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        raise StoreError(f"{str(home)!r} is no usable path: {error}; choose another") from error
+    return path
 
 
 def check_home(home: Path, readonly: bool) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from memory_core.errors import ModelError, ModelNotFound, ModelRejected
+from memory_core.limits import shown
 from memory_core.models import weights
 from memory_core.models.download import fetch, keep
 
@@ -129,7 +130,7 @@ def _as_path(name_or_path: str | Path) -> Path | None:
 
 def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name) or ".." in name or "--" in name:
-        raise ModelNotFound(f"{name!r} is no model name; write NAME, OWNER/NAME or a path")
+        raise ModelNotFound(f"{shown(name)} is no model name; write NAME, OWNER/NAME or a path")
     return name.removeprefix(_HOME)
 
 

@@ -11,7 +11,7 @@ order below what was, by the constant term "unjudged". Pinned hits keep their "l
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ RESERVE = 0.005  # seconds left to score, diversify and pack; measured below 3 m
 Logits = NDArray[np.float32]
 
 
+@runtime_checkable
 class Reranker(Protocol):
     """A cross-encoder: reads query and passage together. Implementations are thread-safe."""
 
