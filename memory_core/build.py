@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def open_memory(
     reranker: Reranker | str | None = None,
     clock: Clock | None = None,
     readonly: bool = False,
+    create: bool = True,
     **settings: Any,
 ) -> MemoryManager:
     """Open one namespace of a store, made at first use; nothing is loaded or downloaded yet.
@@ -70,11 +72,13 @@ def open_memory(
         reranker: a cross-encoder's name, or any `Reranker`; the setting `reranker` when None.
         clock: microseconds since 1970 UTC; the system's when None.
         readonly: recall only, from a home that cannot be written.
+        create: make home and namespace where they are not there; False refuses instead.
         **settings: any field of `memory_core.config.Settings`.
 
     Raises:
         InvalidSetting: an unknown or wrong setting.
         StoreError: the home cannot be used; see its subclasses.
+        NotFound: there is no such store or namespace, and `create` is False.
         ModelNotFound: the model has no local copy, and what to do about it.
 
     Example:
@@ -85,7 +89,9 @@ def open_memory(
     """
     limits.check_name(namespace, "namespace")
     limits.check_flag(readonly, "readonly")
+    limits.check_flag(create, "create")
     path = home_of(home)
+    _check_models(embedder, reranker)
     given: Mapping[str, Any] = {
         **settings,
         **({"embedder": embedder} if isinstance(embedder, str) else {}),
@@ -93,27 +99,24 @@ def open_memory(
     }
     chosen = config.load(path, given)
     model = _embedder(chosen) if embedder is None or isinstance(embedder, str) else embedder
-    if not (isinstance(model, Embedder) and isinstance(model.fingerprint, Fingerprint)):
-        told = type(model).__name__
-        raise InvalidSetting(f"embedder is {told}; pass a model's name or an Embedder")
     if chosen.metric == "cosine" and not model.fingerprint.normalised:
         model = UnitLength(model)
     judge = _reranker(chosen) if reranker is None or isinstance(reranker, str) else reranker
-    if judge is not None and not isinstance(judge, Reranker):
-        told = type(judge).__name__
+    make = partial(
+        Journal, path, namespace, clock=_now if clock is None else _whole(clock), create=create,
+        synchronous=chosen.durability.upper(),
+    )  # fmt: skip
+    return _wire(_journal(make, readonly=readonly), chosen, model, judge)
+
+
+def _check_models(embedder: object, reranker: object) -> None:
+    fit = isinstance(embedder, Embedder) and isinstance(embedder.fingerprint, Fingerprint)
+    if not (embedder is None or isinstance(embedder, str) or fit):
+        told = type(embedder).__name__
+        raise InvalidSetting(f"embedder is {told}; pass a model's name or an Embedder")
+    if not (reranker is None or isinstance(reranker, str | Reranker)):
+        told = type(reranker).__name__
         raise InvalidSetting(f"reranker is {told}; pass a model's name or a Reranker")
-    return _wire(
-        _journal(
-            path,
-            namespace,
-            chosen,
-            clock=_now if clock is None else _whole(clock),
-            readonly=readonly,
-        ),
-        chosen,
-        model,
-        judge,
-    )
 
 
 def _wire(
@@ -257,16 +260,16 @@ def _reranker(settings: Settings) -> Reranker | None:
     return local_reranker(found, cache, settings.runtime)
 
 
-def _journal(
-    home: Path, namespace: str, settings: Settings, *, clock: Clock, readonly: bool
-) -> Journal:
-    synchronous = settings.durability.upper()
+def _journal(make: Callable[..., Journal], *, readonly: bool) -> Journal:
     try:
-        return Journal(home, namespace, clock=clock, readonly=readonly, synchronous=synchronous)
-    except StoreReadOnly:
-        if readonly or not (home / "journal.db").exists():
+        return make(readonly=readonly)
+    except StoreReadOnly as error:
+        if readonly:
             raise
-        return Journal(home, namespace, clock=clock, readonly=True, synchronous=synchronous)
+        try:
+            return make(readonly=True, create=False)
+        except NotFound:
+            raise error from None
 
 
 @contextmanager

@@ -4,7 +4,9 @@ import os
 import stat
 from pathlib import Path
 
-from memory_core.errors import InvalidInput, StoreError
+from memory_core.errors import InvalidInput, NotFound, StoreError
+
+JOURNAL = "journal.db"
 
 
 def home_of(home: object) -> Path:
@@ -23,6 +25,16 @@ def home_of(home: object) -> Path:
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         raise StoreError(f"{str(home)!r} is no usable path: {error}; choose another") from error
     return path
+
+
+def require_store(home: Path) -> None:
+    """Refuse a home that opening would make.
+
+    Raises:
+        NotFound: there is no store.
+    """
+    if not home.is_file() and not (home / JOURNAL).exists():
+        raise NotFound(f"no store in {home}; check the path, or store something there first")
 
 
 def check_home(home: Path, readonly: bool) -> None:

@@ -20,6 +20,7 @@ from memory_core.journal.columns import Columns, Eligible, Snapshot
 from memory_core.journal.database import Database
 from memory_core.journal.entries import Entry, Head, Namespace
 from memory_core.journal.events import Event
+from memory_core.journal.home import require_store
 from memory_core.journal.lexical import Lexicon
 from memory_core.journal.memories import Loader, load_current
 from memory_core.journal.schema import BY_NUMBER, BY_SUBJECT
@@ -141,13 +142,16 @@ class Journal:
         *,
         clock: Callable[[], int],
         readonly: bool = False,
+        create: bool = True,
         synchronous: str = "FULL",
     ) -> None:
+        if not create:
+            require_store(home)
         self.home = home
         self.namespace = namespace
         self.database = Database(home / "journal.db", readonly=readonly, synchronous=synchronous)
         self.clock = clock
-        self.identity = self._open_namespace()
+        self.identity = self._open_namespace(create=create)
         self._columns = Columns(self.identity.ns_id)
         self._lexicon = Lexicon(self.identity.ns_id)
         self._erased = 0
@@ -282,9 +286,15 @@ class Journal:
         """Close the files; idempotent."""
         self.database.close()
 
-    def _open_namespace(self) -> Namespace:
+    def _open_namespace(self, *, create: bool) -> Namespace:
         with self.database.read() as connection:
             found = entries.open_namespace(connection, self.namespace)
+        if found is None and not create:
+            self.database.close()
+            raise NotFound(
+                f"no namespace {self.namespace!r} in {self.home}; check its name, or store "
+                "something in it first"
+            )
         if found is None and self.database.readonly:
             raise NotFound(
                 f"no namespace {self.namespace!r} in {self.home} and it is read-only; "

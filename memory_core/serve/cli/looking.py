@@ -12,7 +12,7 @@ from memory_core.serve.cli.writing import Id
 def recall(
     context: typer.Context,
     question: str,
-    k: Annotated[int, typer.Option(help="How many memories.")] = 5,
+    k: Annotated[int, typer.Option("--k", "-k", help="How many memories.")] = 5,
     explain: Annotated[bool, typer.Option(help="Show where every score comes from.")] = False,
     budget: Annotated[int | None, typer.Option(help="Tokens of context.")] = None,
     as_of: Annotated[str | None, typer.Option(help="World time.")] = None,

@@ -22,9 +22,15 @@ class Session:
     json: bool
     settings: dict[str, Any]
 
-    def open(self, *, readonly: bool = False) -> MemoryManager:
-        """Open the memory that the options name."""
-        return open_memory(self.home, namespace=self.namespace, readonly=readonly, **self.settings)
+    def open(self, *, readonly: bool = False, create: bool = False) -> MemoryManager:
+        """Open the memory that the options name; only a verb that stores makes one.
+
+        Raises:
+            NotFound: no such store or namespace; a mistyped name leaves nothing behind.
+        """
+        return open_memory(
+            self.home, namespace=self.namespace, readonly=readonly, create=create, **self.settings
+        )
 
     def emit(self, value: Any, text: str) -> None:
         """Print one value: as JSON if asked, else as text for people."""

@@ -93,7 +93,7 @@ class _Target:
     def take(self, namespace: str, records: Iterable[Record]) -> None:
         """Store records into a namespace and, if asked, wait until they are embedded."""
         options = replace(self._options, namespace=namespace, settings=self._settings)
-        with options.open() as memory:
+        with options.open(create=True) as memory:
             self._settings = {**self._settings, "embedder": memory.parts.embedder}
             if not self._embed:
                 memory.parts.catchup.close()  # or the worker begins with the first batch

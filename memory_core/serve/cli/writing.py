@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from memory_core.errors import InvalidText
 from memory_core.serve.cli.session import Session, line
 
 Id = Annotated[str, typer.Argument(help="A memory's id.")]
@@ -32,10 +33,21 @@ def store(
         "importance": importance, "key": key, "subject": subject, "attribute": attribute,
         "valid_from": valid_from, "source": source, "writer": writer,
     }  # fmt: skip
-    text = sys.stdin.read() if text == "-" else text
-    with options.open() as memory:
+    text = _standard_input() if text == "-" else text
+    with options.open(create=True) as memory:
         stored = memory.store(text, **{k: v for k, v in fields.items() if v is not None})
     options.emit(stored, f"stored {line(stored)}")
+
+
+def _standard_input() -> str:
+    """Return what is piped in, byte for byte."""
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidText(
+            f"standard input is not UTF-8 at byte {error.start}; convert it, with iconv for one"
+        ) from error
 
 
 def link(context: typer.Context, source: Id, target: Id, relation: str) -> None:
