@@ -4,9 +4,8 @@ The list in `_stages` is what recall does, in order; read it and you know recall
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from memory_core import config, limits
 from memory_core.answers import Stage
 from memory_core.config import Settings
 from memory_core.embed.base import Embedder, Fingerprint
-from memory_core.embed.registry import make_embedder
 from memory_core.embed.unit import UnitLength
-from memory_core.errors import InvalidSetting, ModelNotFound, NotFound, StoreReadOnly
+from memory_core.errors import InvalidSetting, NotFound, StoreReadOnly
 from memory_core.index.catchup import CatchUp
 from memory_core.index.derived import Derived
 from memory_core.index.exact import ExactRows
@@ -41,6 +39,7 @@ from memory_core.recall.score import Boosts, ScoreStage
 from memory_core.recall.spread import SpreadStage
 from memory_core.recall.temporal import TemporalStage
 from memory_core.replay.recording import Bounds, Environment, Recordings
+from memory_core.serving import embedder_of, looked_for, models_own, require_serving, spec_of
 from memory_core.terms import terms
 from memory_core.tokens import TokenCounter
 from memory_core.types import Receipt
@@ -68,7 +67,8 @@ def open_memory(
     Args:
         home: directory of the store, `~` allowed.
         namespace: whose memory; a manager can name no other.
-        embedder: a model's name, or any `Embedder`; the setting `embedder` when None.
+        embedder: a model's name, or any `Embedder`. When None the setting `embedder`; where that
+            is not set either, the model that serves the namespace already.
         reranker: a cross-encoder's name, or any `Reranker`; the setting `reranker` when None.
         clock: microseconds since 1970 UTC; the system's when None.
         readonly: recall only, from a home that cannot be written.
@@ -80,6 +80,7 @@ def open_memory(
         StoreError: the home cannot be used; see its subclasses.
         NotFound: there is no such store or namespace, and `create` is False.
         ModelNotFound: the model has no local copy, and what to do about it.
+        ModelMismatch: another model serves the namespace; names both and the command.
 
     Example:
         >>> import tempfile
@@ -97,16 +98,15 @@ def open_memory(
         **({"embedder": embedder} if isinstance(embedder, str) else {}),
         **({"reranker": reranker} if isinstance(reranker, str) else {}),
     }
-    chosen = config.load(path, given)
-    model = _embedder(chosen) if embedder is None or isinstance(embedder, str) else embedder
-    if chosen.metric == "cosine" and not model.fingerprint.normalised:
-        model = UnitLength(model)
-    judge = _reranker(chosen) if reranker is None or isinstance(reranker, str) else reranker
-    make = partial(
-        Journal, path, namespace, clock=_now if clock is None else _whole(clock), create=create,
-        synchronous=chosen.durability.upper(),
+    chosen = models_own(config.load(path, given), path, namespace, given=embedder)
+    named = embedder is None or isinstance(embedder, str)
+    model = embedder_of(chosen) if embedder is None or isinstance(embedder, str) else embedder
+    judge = reranker_of(chosen) if reranker is None or isinstance(reranker, str) else reranker
+    how = Opening(
+        namespace, model, spec_of(chosen) if named else "", judge, readonly=readonly,
+        clock=system_clock if clock is None else _whole(clock), create=create,
     )  # fmt: skip
-    return _wire(_journal(make, readonly=readonly), chosen, model, judge)
+    return opened(path, chosen, how)
 
 
 def _check_models(embedder: object, reranker: object) -> None:
@@ -119,13 +119,52 @@ def _check_models(embedder: object, reranker: object) -> None:
         raise InvalidSetting(f"reranker is {told}; pass a model's name or a Reranker")
 
 
-def _wire(
-    journal: Journal, settings: Settings, embedder: Embedder, reranker: Reranker | None
-) -> MemoryManager:
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What to open, and with which models."""
+
+    namespace: str
+    embedder: Embedder
+    spec: str = ""
+    """The settings that load the embedder again, as JSON."""
+    reranker: Reranker | None = None
+    clock: Clock = field(default_factory=lambda: system_clock, kw_only=True)
+    readonly: bool = field(default=False, kw_only=True)
+    create: bool = field(default=True, kw_only=True)
+    joining: bool = field(default=False, kw_only=True)
+    """Whether the embedder may stand beside the one that serves: for migrations."""
+
+
+def opened(home: Path, settings: Settings, how: Opening) -> MemoryManager:
+    """Open a namespace with models that are made already.
+
+    Raises:
+        ModelMismatch: another model serves it, and this one does not join on purpose.
+        StoreError: the home cannot be used; see its subclasses.
+    """
+    if settings.metric == "cosine" and not how.embedder.fingerprint.normalised:
+        how = replace(how, embedder=UnitLength(how.embedder))
+    make = partial(
+        Journal, home, how.namespace, clock=how.clock, create=how.create,
+        synchronous=settings.durability.upper(),
+    )  # fmt: skip
+    journal = _journal(make, readonly=how.readonly)
+    try:
+        if not how.joining:
+            require_serving(journal, how.embedder.fingerprint, how.spec)
+        return _wire(journal, settings, how)
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _wire(journal: Journal, settings: Settings, how: Opening) -> MemoryManager:
+    embedder, reranker = how.embedder, how.reranker
     table = journal.vectors(embedder.fingerprint.digest)
     writable = not journal.database.readonly
     derived = Derived(journal.home, journal.identity, table, settings, writable=writable)
-    catchup = CatchUp(table, embedder) if writable else IdleCatchUp(table)
+    filling = CatchUp(table, embedder, spec=how.spec, joining=how.joining)
+    catchup = filling if writable else IdleCatchUp(table)
     bounds = Bounds(settings.recordings_mb, settings.recordings_days)
     wired = Wired(journal, derived, settings, reranker)
     under = Environment.of(settings, embedder.fingerprint, wired.judge)
@@ -153,12 +192,16 @@ def _wire(
             ),
             count=TokenCounter().count,
             erase=erase,
-            recorder=recordings if settings.recordings and writable else None,
+            recorder=recordings if _recorded(settings, how, writable=writable) else None,
             clock=journal.clock,
             derived=derived,
             closing=(recordings.close, derived.close),
         )
     )
+
+
+def _recorded(settings: Settings, how: Opening, *, writable: bool) -> bool:
+    return settings.recordings and writable and not how.joining
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,31 +274,19 @@ def _diversity(settings: Settings) -> Diversity:
     return Diversity() if settings.diversity is None else Diversity(balance=settings.diversity)
 
 
-def _embedder(settings: Settings) -> Embedder:
-    with _looked_for("embedder"):
-        return make_embedder(
-            settings.embedder,
-            cache_dir=settings.models_dir.expanduser(),
-            allow_download=settings.allow_download,
-            **_options(settings),
-        )
+def reranker_of(settings: Settings) -> Reranker | None:
+    """Return the cross-encoder that the settings name; not loaded yet.
 
-
-def _options(settings: Settings) -> dict[str, Any]:
-    prompts = ("query_prompt", "document_prompt")
-    names = (*prompts, "pooling", "runtime", "base_url", "api_key", "dimensions")
-    values = {name: getattr(settings, name) for name in names}
-    return {name: value for name, value in values.items() if value}
-
-
-def _reranker(settings: Settings) -> Reranker | None:
+    Raises:
+        ModelNotFound, ModelRejected: it cannot be had.
+    """
     if settings.reranker is None:
         return None
     from memory_core.models.resolve import resolve
     from memory_core.recall.rerank_onnx import local_reranker
 
     cache = settings.models_dir.expanduser()
-    with _looked_for("reranker"):
+    with looked_for("reranker"):
         found = resolve(settings.reranker, cache_dir=cache, allow_download=settings.allow_download)
     return local_reranker(found, cache, settings.runtime)
 
@@ -270,16 +301,6 @@ def _journal(make: Callable[..., Journal], *, readonly: bool) -> Journal:
             return make(readonly=True, create=False)
         except NotFound:
             raise error from None
-
-
-@contextmanager
-def _looked_for(setting: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:  # a name that no file can have
-        raise ModelNotFound(
-            f"{setting}: {error.strerror}; write NAME, OWNER/NAME or a path"
-        ) from error
 
 
 def _whole(clock: Clock) -> Clock:
@@ -297,5 +318,6 @@ def _whole(clock: Clock) -> Clock:
     return checked
 
 
-def _now() -> int:
+def system_clock() -> int:
+    """Return the time in microseconds since 1970 UTC."""
     return time.time_ns() // 1000

@@ -40,6 +40,11 @@ class Admission:
 class CatchUp(Protocol):
     """Brings the vectors up to the journal."""
 
+    @property
+    def refused(self) -> frozenset[int]:
+        """Texts, by entry, that the model could not embed in this run."""
+        ...
+
     def wake(self) -> None:
         """Tell the worker that texts were written."""
         ...

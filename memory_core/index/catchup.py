@@ -27,11 +27,22 @@ LONGEST_PAUSE = 60.0
 
 
 class CatchUp:
-    """Embeds pending texts of one namespace, in a thread and on demand."""
+    """Embeds pending texts of one namespace, in a thread and on demand.
 
-    def __init__(self, table: VectorTable, embedder: Embedder) -> None:
+    Args:
+        table: where the vectors go.
+        embedder: what makes them.
+        spec: the settings that load the embedder again, as JSON; blank where nothing can.
+        joining: whether it may fill up beside the model that serves.
+    """
+
+    def __init__(
+        self, table: VectorTable, embedder: Embedder, *, spec: str = "", joining: bool = False
+    ) -> None:
         self._table = table
         self._embedder = embedder
+        self._spec = spec
+        self._joining = joining
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._closed = threading.Event()
@@ -49,6 +60,11 @@ class CatchUp:
         self._lock, self._progress = threading.Lock(), threading.Condition()
         self._wake, self._window = threading.Event(), []
         self._thread, self._trouble = None, None
+
+    @property
+    def refused(self) -> frozenset[int]:
+        """Texts, by entry, that the model could not embed in this run."""
+        return frozenset(self.failed_docs)
 
     def wake(self) -> None:
         """Tell the worker that texts were written; it is started at the first."""
@@ -181,7 +197,9 @@ class CatchUp:
             return
         canary = self._embedder.encode_documents([CANARY])[0]
         if not self._table.exists:
-            self._table.create(self._embedder.fingerprint, canary)
+            self._table.create(
+                self._embedder.fingerprint, canary, spec=self._spec, joining=self._joining
+            )
         known = self._table.canary()
         distance = 1 - float(canary @ known) / float((canary @ canary) * (known @ known)) ** 0.5
         if distance > CANARY_TOLERANCE:

@@ -9,6 +9,11 @@ class IdleCatchUp:
     def __init__(self, table: VectorTable) -> None:
         self._table = table
 
+    @property
+    def refused(self) -> frozenset[int]:
+        """Nothing: no text was tried."""
+        return frozenset()
+
     def wake(self) -> None:
         """Do nothing: there is nothing new in a read-only store."""
 

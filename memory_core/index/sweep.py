@@ -40,6 +40,15 @@ def sweep(place: Place, generation: int, wake: Callable[[], None] = lambda: None
         remove(aside)
 
 
+def remove_copies(place: Place) -> None:
+    """Remove the derived copies under one fingerprint, which is not used any more."""
+    if place.scan.exists():
+        _under_lease(place.scan)
+    if place.chroma.exists():
+        _give_up(place.chroma, None)
+    remove(place.building)
+
+
 def _under_lease(path: Path) -> None:
     lease = Lease(lock_of(path))
     try:

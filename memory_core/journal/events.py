@@ -200,11 +200,20 @@ class Erased(Event):
     """The entries whose bodies are removed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Migrated(Event):
+    """Another embedding model serves from here on; both are named by fingerprint digest."""
+
+    event: ClassVar[str] = "migrated"
+    before: str
+    after: str
+
+
 EVENTS: dict[str, type[Event]] = {
     kind.event: kind
     for kind in (
         Stored, Revised, Superseded, Invalidated, Expired, Reinforced, Forgotten, Restored, Trusted,
-        Linked, Unlinked, Proposed, Reviewed, Ran, Undone, Exported, Erased,
+        Linked, Unlinked, Proposed, Reviewed, Ran, Undone, Exported, Erased, Migrated,
     )
 }  # fmt: skip
 _NAMES = {name: tuple(each.name for each in fields(kind)) for name, kind in EVENTS.items()}

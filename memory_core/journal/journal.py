@@ -24,6 +24,7 @@ from memory_core.journal.home import require_store
 from memory_core.journal.lexical import Lexicon
 from memory_core.journal.memories import Loader, load_current
 from memory_core.journal.schema import BY_NUMBER, BY_SUBJECT
+from memory_core.journal.serving import Serving, read_serving
 from memory_core.journal.sql import one, rows
 from memory_core.journal.vectors import VectorTable, text_of
 from memory_core.journal.where import matching
@@ -220,6 +221,12 @@ class Journal:
                 connection, "SELECT erased FROM heads WHERE ns_id = ?", (self.identity.ns_id,)
             )
         return int(row[0]) if row else 0
+
+    @property
+    def serving(self) -> Serving | None:
+        """Return which model's vectors answer; None while there are no vectors."""
+        with self.database.read() as connection:
+            return read_serving(connection, self.identity.ns_id)
 
     def snapshot(self, seq: int | None = None) -> Snapshot:
         """Return the versions as columns, as of `seq` (the head when None)."""

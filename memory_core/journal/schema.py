@@ -12,7 +12,8 @@ keys          idempotency keys
 links         directed, named edges with store time
 tail          terms of the newest texts, by text
 postings      terms of all older texts, by term, in blocks
-fingerprints  embedding models this namespace has vectors of
+fingerprints  embedding models this namespace has vectors of; `spec` is how to load one again
+serving       the model whose vectors answer, and the one before it
 vectors       one row per span; the row id packs (namespace, fingerprint, row number)
 proposals     what a detector proposed about two memories, and what was decided
 positions     how far every other derived structure has read
@@ -24,7 +25,7 @@ import apsw
 
 from memory_core.errors import StoreTooNew
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 BY_NUMBER = "INDEXED BY memories_by_number"
 """Behind the table's name: else SQLite reads the whole namespace along its primary key, which it
@@ -108,7 +109,17 @@ CREATE TABLE proposals(
     PRIMARY KEY (ns_id, seq)) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+ALTER TABLE fingerprints ADD COLUMN spec TEXT NOT NULL DEFAULT '';
+CREATE TABLE serving(
+    ns_id INTEGER PRIMARY KEY, digest TEXT NOT NULL, previous TEXT,
+    seq INTEGER NOT NULL DEFAULT 0);
+INSERT INTO serving(ns_id, digest) SELECT ns_id, digest FROM fingerprints f
+    WHERE fp_id = (SELECT fp_id FROM fingerprints g WHERE g.ns_id = f.ns_id
+                   ORDER BY next_row DESC, fp_id DESC LIMIT 1);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """SQL that takes a store from version n to n + 1; never edited once released."""
 
 

@@ -24,6 +24,7 @@ from memory_core.journal.events import (
     Forgotten,
     Invalidated,
     Linked,
+    Migrated,
     Proposed,
     Ran,
     Reinforced,
@@ -231,6 +232,14 @@ def _noted(event: Event, connection: apsw.Connection, ns_id: int, entry: Entry) 
 def _erased(event: Erased, connection: apsw.Connection, ns_id: int, entry: Entry) -> None:
     erase.remove(connection, ns_id, event.number, event.entries)
     connection.execute("UPDATE heads SET erased = ? WHERE ns_id = ?", (entry.seq, ns_id))
+
+
+@_change.register
+def _migrated(event: Migrated, connection: apsw.Connection, ns_id: int, entry: Entry) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO serving VALUES (?, ?, ?, ?)",
+        (ns_id, event.after, event.before, entry.seq),
+    )
 
 
 def _next_version(

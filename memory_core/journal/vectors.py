@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from memory_core.errors import InvalidVector, StoreError
 from memory_core.journal.database import Database
 from memory_core.journal.entries import Namespace
+from memory_core.journal.serving import require_kept, serve_first
 from memory_core.journal.sql import one, rows
 
 MOST_MODELS = 64  # six bits of a vector's row id
@@ -88,11 +89,24 @@ class VectorTable:
         """Return `count()` and `generation` of one moment."""
         return self._counters()
 
-    def create(self, details: object, canary: Floats) -> None:
-        """Register the model: its fingerprint (a dataclass) and the canary text's vector."""
+    def create(
+        self, details: object, canary: Floats, *, spec: str = "", joining: bool = False
+    ) -> None:
+        """Register the model; the first one of a namespace serves it from then on.
+
+        Args:
+            details: its fingerprint, a dataclass.
+            canary: the canary text's vector `(d,)`.
+            spec: the settings that load it again, as JSON; blank where nothing can.
+            joining: whether it may stand beside the model that serves, to replace it later.
+
+        Raises:
+            ModelMismatch: another model serves, and this one does not join on purpose.
+        """
         encoded = json.dumps(asdict(details), sort_keys=True)  # type: ignore[call-overload]
         with self._database.write() as connection:
             if (found := _find(connection, self._namespace.ns_id, self.digest)) is None:
+                serve_first(connection, self._namespace.ns_id, self.digest, joining=joining)
                 (highest,) = one(
                     connection,
                     "SELECT ifnull(max(fp_id), -1) FROM fingerprints WHERE ns_id = ?",
@@ -104,20 +118,22 @@ class VectorTable:
                         "be; export it and import it into a new one"
                     )
                 connection.execute(
-                    "INSERT INTO fingerprints VALUES (?, ?, ?, ?, ?, 0, 0)",
-                    (self._namespace.ns_id, highest + 1, self.digest, encoded, canary.tobytes()),
+                    "INSERT INTO fingerprints VALUES (?, ?, ?, ?, ?, 0, 0, ?)",
+                    (*self._named(highest + 1), encoded, canary.tobytes(), spec),
                 )
                 found = highest + 1, json.loads(encoded)
         self._fp_id, self.dimension = found[0], int(found[1]["dimension"])
 
     def canary(self) -> Floats:
-        """Return the canary text's vector as it was when the model was registered."""
+        """Return the canary text's vector as it was when the model was registered.
+
+        Raises:
+            ModelMismatch: its vectors were dropped.
+        """
         with self._database.read() as connection:
-            row = one(
-                connection,
-                "SELECT canary FROM fingerprints WHERE ns_id = ? AND fp_id = ?",
-                (self._namespace.ns_id, self._fp_id),
-            )
+            require_kept(connection, *self._named(self._fp_id))
+            sql = "SELECT canary FROM fingerprints WHERE (ns_id, fp_id, digest) = (?, ?, ?)"
+            row = one(connection, sql, self._named(self._fp_id))
         return np.frombuffer(row[0] if row else b"", dtype=np.float32)
 
     def spans(self, start: int = 0, stop: int | None = None) -> SpanTable:
@@ -150,14 +166,14 @@ class VectorTable:
     def pending(self, limit: int, skip: frozenset[int] = frozenset()) -> list[PendingText]:
         """Return the oldest texts without vectors, at most `limit`, leaving out `skip`."""
         with self._database.read() as connection:
-            docs = self._pending_docs(connection, limit + len(skip))
+            docs = self.pending_within(connection, limit + len(skip))
             wanted = [doc for doc in docs if doc not in skip][:limit]
             return [found for doc in wanted if (found := self._text(connection, doc))]
 
     def pending_count(self) -> int:
         """Return how many texts have no vectors yet."""
         with self._database.read() as connection:
-            return len(self._pending_docs(connection, -1))
+            return len(self.pending_within(connection, -1))
 
     def text_digest(self, text: str) -> bytes:
         """Return what identifies a text within this namespace, and only here."""
@@ -195,6 +211,7 @@ class VectorTable:
 
     def _add(self, connection: apsw.Connection, new: Sequence[NewVector]) -> None:
         ns_id, fp_id = self._namespace.ns_id, self._fp_id
+        require_kept(connection, *self._named(fp_id))
         next_row, _ = self._counters_of(connection)
         writable = {doc: self._writable(connection, doc) for doc in {item.doc for item in new}}
         for item in new:
@@ -221,7 +238,7 @@ class VectorTable:
         self._advance(connection)
 
     def _advance(self, connection: apsw.Connection) -> None:
-        pending = self._pending_docs(connection, 1)
+        pending = self.pending_within(connection, 1)
         (head,) = one(
             connection, "SELECT seq FROM heads WHERE ns_id = ?", (self._namespace.ns_id,)
         ) or (0,)
@@ -230,13 +247,11 @@ class VectorTable:
             (self._namespace.ns_id, f"vectors:{self.digest}", pending[0] - 1 if pending else head),
         )
 
-    def _pending_docs(self, connection: apsw.Connection, limit: int) -> list[int]:
+    def pending_within(self, connection: apsw.Connection, limit: int) -> list[int]:
+        """Return the oldest texts without vectors, inside the caller's transaction."""
         ns_id = self._namespace.ns_id
-        (position,) = one(
-            connection,
-            "SELECT position FROM positions WHERE ns_id = ? AND name = ?",
-            (ns_id, f"vectors:{self.digest}"),
-        ) or (0,)
+        sql = "SELECT position FROM positions WHERE ns_id = ? AND name = ?"
+        (position,) = one(connection, sql, (ns_id, f"vectors:{self.digest}")) or (0,)
         found = rows(
             connection,
             "SELECT doc FROM memories m WHERE ns_id = ? AND version > ? AND version = doc"
@@ -275,10 +290,14 @@ class VectorTable:
     def _counters_of(self, connection: apsw.Connection) -> tuple[int, int]:
         row = one(
             connection,
-            "SELECT next_row, generation FROM fingerprints WHERE ns_id = ? AND fp_id = ?",
-            (self._namespace.ns_id, self._fp_id),
+            "SELECT next_row, generation FROM fingerprints"
+            " WHERE (ns_id, fp_id, digest) = (?, ?, ?)",
+            self._named(self._fp_id),
         )
         return (int(row[0]), int(row[1])) if row else (0, 0)
+
+    def _named(self, fp_id: int) -> tuple[int, int, str]:
+        return self._namespace.ns_id, fp_id, self.digest
 
     def _id(self, row: int) -> int:
         return ((self._namespace.ns_id << 40) | (max(self._fp_id, 0) << 34)) + row

@@ -23,6 +23,8 @@ from memory_core.journal import columns, entries, journal, lexical, memories, wh
 from memory_core.journal import erase as journal_erase
 from memory_core.journal.database import Database
 from memory_core.lifecycle import erase as lifecycle_erase
+from memory_core.migrate import run as migration
+from memory_core.migrate import switch
 from memory_core.recall import pack
 from memory_core.replay.recording import Recordings
 
@@ -222,7 +224,28 @@ def _echo_is_stored() -> list[Swap]:
     return [(EchoGuard, "fresh", lambda self, text, strict: Fresh(text, ()))]
 
 
+def _any_model_opens() -> list[Swap]:
+    return [(build, "require_serving", lambda journal, fingerprint, spec: None)]
+
+
+def _switched_early() -> list[Swap]:
+    honest = switch.switch
+
+    def early(journal: Any, before: str, after: str, *, behind: int | None) -> Any:
+        return honest(journal, before, after, behind=None)
+
+    def barely(memory: Any, tell: Any) -> int:
+        digest = memory.parts.embedder.fingerprint.digest
+        if not memory.journal.vectors(digest).exists:
+            memory.parts.catchup.drain(0.02)
+        return 0
+
+    return [(migration, "_fill", barely), (migration, "switch", early)]
+
+
 PLANTS: dict[str, Plant] = {
+    "any-model": Plant("I5", "a store opens with any embedding model", _any_model_opens),
+    "early-switch": Plant("I5", "a model serves before it has embedded", _switched_early),
     "late-commit": Plant("D1", "every eighth store is acknowledged and rolled back", _late_commit),
     "no-transaction": Plant("D1", "a store is many small commits", _no_transaction),
     "keyless": Plant("D10", "idempotency keys are not kept", _keys_are_not_kept),

@@ -12,6 +12,7 @@ from memory_core.proofs import (
     injecting,
     killing,
     long_texts,
+    migrating,
     modelled,
     offline,
     walls,
@@ -19,8 +20,8 @@ from memory_core.proofs import (
 from memory_core.proofs.row import Proof
 
 MODULES = (
-    killing, indexing, crowd, damage, modelled, hostile, long_texts, clocks, walls, injecting,
-    offline, erasing, crashing, control,
+    killing, indexing, migrating, crowd, damage, modelled, hostile, long_texts, clocks, walls,
+    injecting, offline, erasing, crashing, control,
 )  # fmt: skip
 
 PROOFS: dict[str, Proof] = {proof.row: proof for module in MODULES for proof in module.PROOFS}

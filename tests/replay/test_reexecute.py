@@ -9,6 +9,7 @@ import pytest
 
 from memory_core import MemoryManager, open_memory
 from memory_core.errors import MemoryCoreError
+from memory_core.migrate import migrate
 from memory_core.replay import Replay
 from memory_core.testing import ManualClock
 
@@ -122,6 +123,7 @@ def test_another_model_and_back_changes_nothing(tmp_path: Path) -> None:
         history = History(memory, clock, 7)
         history.run(120)
     for model in ("hash:64", "hash"):
+        migrate(tmp_path, model)
         with open_memory(tmp_path, embedder=model, clock=clock) as memory:
             memory.parts.catchup.drain()
             check(Replay(memory), history)

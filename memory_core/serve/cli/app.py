@@ -13,6 +13,7 @@ from memory_core.serve.cli import (
     demo,
     evals,
     looking,
+    migrating,
     models,
     proving,
     reviewing,
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (writing, looking, transfer, upkeep, proving, bench, demo):
+for module in (writing, looking, transfer, upkeep, migrating, proving, bench, demo):
     for name, verb in module.VERBS.items():
         app.command(name)(verb)
 

@@ -1,0 +1,117 @@
+"""Which embedding model an opening uses: the one that was asked for, or the store's own.
+
+    constructor > environment > memory.toml > the model that serves the namespace > the default
+
+A model that was asked for and does not serve is refused: vectors of two models do not compare, and
+a recall over the few that a changed setting wrote would lose the rest in silence.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from memory_core.config import Settings
+from memory_core.embed.base import Embedder, Fingerprint
+from memory_core.embed.registry import make_embedder
+from memory_core.errors import ModelMismatch, ModelNotFound, StoreError
+from memory_core.journal.database import Database
+from memory_core.journal.journal import Journal
+from memory_core.journal.serving import serving_model, spec_in
+
+SPEC = ("embedder", "pooling", "query_prompt", "document_prompt", "dimensions", "runtime")
+"""The settings that decide an embedder's vectors; an endpoint's address and key are not kept."""
+_REMOTE = "openai:"
+"""Never taken from a store: texts would go to an address that somebody's file names."""
+
+
+def embedder_of(settings: Settings) -> Embedder:
+    """Return the embedder that the settings name; not loaded yet.
+
+    Raises:
+        ModelNotFound, ModelRejected, InvalidSetting: it cannot be had so.
+    """
+    with looked_for("embedder"):
+        return make_embedder(
+            settings.embedder,
+            cache_dir=settings.models_dir.expanduser(),
+            allow_download=settings.allow_download,
+            **_options(settings),
+        )
+
+
+@contextmanager
+def looked_for(setting: str) -> Iterator[None]:
+    """Say of which setting a name is that no file can have."""
+    try:
+        yield
+    except OSError as error:  # a name that no file can have
+        raise ModelNotFound(
+            f"{setting}: {error.strerror}; write NAME, OWNER/NAME or a path"
+        ) from error
+
+
+def spec_of(settings: Settings) -> str:
+    """Return the settings that load the embedder again, as JSON."""
+    values = {name: getattr(settings, name) for name in SPEC}
+    if values["runtime"] != "onnx-int8":  # the others give the same vectors
+        values["runtime"] = None
+    kept = {name: value for name, value in values.items() if value not in (None, "")}
+    return json.dumps(kept, sort_keys=True)
+
+
+def models_own(settings: Settings, home: Path, namespace: str, *, given: object) -> Settings:
+    """Return the settings with the namespace's own model, where none was asked for.
+
+    Args:
+        settings: as loaded.
+        home: directory of the store.
+        namespace: whose model.
+        given: the embedder that the caller passed, or None.
+    """
+    asked = settings.model_fields_set
+    if given is not None or "embedder" in asked or not (home / "journal.db").is_file():
+        return settings
+    spec = _spec(home, namespace)
+    if not spec or str(spec.get("embedder", "")).startswith(_REMOTE):
+        return settings
+    return settings.model_copy(update={n: v for n, v in spec.items() if n not in asked})
+
+
+def require_serving(journal: Journal, fingerprint: Fingerprint, spec: str) -> None:
+    """Refuse a model that does not serve the namespace; the first one there ever is may.
+
+    Raises:
+        ModelMismatch: naming both models and the command that changes to the other one.
+    """
+    with journal.database.read() as connection:
+        serving = serving_model(connection, journal.identity.ns_id)
+    if serving is None or serving.digest == fingerprint.digest:
+        return
+    asked = json.loads(spec or "{}").get("embedder", fingerprint.model)
+    raise ModelMismatch(
+        f"{serving.name} serves namespace {journal.namespace!r}, and the embedder is "
+        f"{fingerprint}; set embedder={serving.spec.get('embedder', serving.details['model'])!r}, "
+        f"or change to the other one with: memory migrate --to {asked}"
+    )
+
+
+def _spec(home: Path, namespace: str) -> dict[str, Any]:
+    try:
+        database = Database(home / "journal.db", readonly=True)
+    except StoreError:  # damaged, or of another version: opening it will say so
+        return {}
+    try:
+        return {name: value for name, value in spec_in(database, namespace).items() if name in SPEC}
+    except StoreError:
+        return {}
+    finally:
+        database.close()
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    prompts = ("query_prompt", "document_prompt")
+    names = (*prompts, "pooling", "runtime", "base_url", "api_key", "dimensions")
+    values = {name: getattr(settings, name) for name in names}
+    return {name: value for name, value in values.items() if value}
