@@ -27,6 +27,7 @@ from memory_core.journal.journal import Journal
 from memory_core.journal.links import LinkReader
 from memory_core.lifecycle.erase import erase_memory, resume
 from memory_core.lifecycle.importance import CueImportance
+from memory_core.limits import DEFAULT_NAMESPACE
 from memory_core.manager import MemoryManager
 from memory_core.parts import NOTHING, Admission, Instead, Parts
 from memory_core.recall.context import ContextStage
@@ -44,7 +45,6 @@ from memory_core.terms import terms
 from memory_core.tokens import TokenCounter
 from memory_core.types import Receipt
 
-DEFAULT_NAMESPACE = "default"
 LEAST_TIME, MOST_TIME = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The years 1 to 9999, in microseconds since 1970."""
 

@@ -13,6 +13,7 @@ from memory_core.errors import InvalidInput, InvalidMetadata, InvalidText
 
 MAX_TEXT_BYTES = 1_048_576  # 1 MiB of UTF-8: about 250,000 tokens, longer than any turn
 MAX_NAME_BYTES = 256  # session, speaker, subject, attribute, key, namespace
+DEFAULT_NAMESPACE = "default"
 MAX_METADATA_KEYS = 64
 MAX_METADATA_BYTES = 8_192
 MAX_K = 200

@@ -123,7 +123,7 @@ class Draft(BaseModel):
         return self
 
     @classmethod
-    def of(cls, value: "Draft | Mapping[str, object] | str", **fields: object) -> "Draft":
+    def of(cls, value: "Draft | Mapping[str, object] | str", /, **fields: object) -> "Draft":
         """Return a draft from a draft, a mapping of its fields, or a bare text.
 
         Raises:
@@ -134,7 +134,7 @@ class Draft(BaseModel):
         return cls.checked(**{**_as_mapping(value), **fields})
 
     @classmethod
-    def checked(cls, **fields: object) -> "Draft":
+    def checked(cls, /, **fields: object) -> "Draft":
         """Return a draft, with pydantic's complaints turned into one typed error.
 
         Raises:

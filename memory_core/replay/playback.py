@@ -69,6 +69,8 @@ class Playback(Printed):
     """SHA-256 of the packed context in hexadecimal; CRC-32 in format 1."""
     steps: tuple[PlayedStep, ...] = field(repr=False)
     format: int
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Those that decided the recall; empty in format 1."""
 
     @property
     def text(self) -> str:
@@ -118,6 +120,7 @@ def playback(recording: Recording) -> Playback:
         context=body["context"],
         steps=tuple(_step(step, ids) for step in body["steps"]),
         format=body["format"],
+        settings=body.get("settings", {}),
     )
 
 

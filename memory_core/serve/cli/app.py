@@ -1,13 +1,7 @@
-"""The command's options and verbs, gathered from the files beside this one."""
-
-import json
-import sys
-from pathlib import Path
-from typing import Annotated, Final
+"""The command's verbs, gathered from the files beside this one."""
 
 import typer
 
-from memory_core.errors import MemoryCoreError
 from memory_core.serve.cli import (
     bench,
     demo,
@@ -17,18 +11,14 @@ from memory_core.serve.cli import (
     models,
     proving,
     reviewing,
+    serving,
     tracing_back,
     training,
     transfer,
     upkeep,
     writing,
 )
-from memory_core.serve.cli.session import session_of
-
-UsageError: Final[type[Exception]] = next(
-    k for k in typer.BadParameter.__mro__ if k.__name__ == "UsageError"
-)
-"""Wrong words on the command line; typer has its own copy of click's, at a place of its own."""
+from memory_core.serve.cli.command import options, run_app
 
 app = typer.Typer(
     name="memory",
@@ -37,58 +27,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (writing, looking, transfer, upkeep, migrating, proving, bench, demo):
+for module in (writing, looking, transfer, upkeep, migrating, proving, bench, demo, serving):
     for name, verb in module.VERBS.items():
         app.command(name)(verb)
 
 app.add_typer(models.app, name="models")
 app.add_typer(reviewing.app, name="review")
 app.add_typer(tracing_back.app, name="replay")
+app.add_typer(serving.serve_app, name="serve")
 app.add_typer(training.app, name="train")
 app.add_typer(evals.app, name="evals")
-
-
-@app.callback()
-def options(
-    context: typer.Context,
-    home: Annotated[Path | None, typer.Option(help="Directory of the store.")] = None,
-    namespace: Annotated[str | None, typer.Option(help="Whose memory.")] = None,
-    embedder: Annotated[str | None, typer.Option(help="Embedding model, or `hash`.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Keep the options for the verb."""
-    context.obj = session_of(home, namespace, as_json, embedder=embedder)
+app.callback()(options)
 
 
 def run() -> None:
-    """Run a verb; typed errors become one line, or one JSON object, and exit code 1."""
-    words, as_json = hoisted(sys.argv[1:])
-    try:
-        if as_json:
-            raise SystemExit(app(words, prog_name="memory", standalone_mode=False) or 0)
-        app(words, prog_name="memory")
-    except MemoryCoreError as error:
-        _tell(type(error).__name__, str(error), as_json=as_json)
-        raise SystemExit(1) from error
-    except UsageError as error:  # without --json it is told, in colours, before it comes here
-        told = getattr(error, "format_message", error.__str__)()  # it names the option
-        _tell("WrongUsage", told, as_json=as_json)
-        raise SystemExit(2) from error
-    except typer.Abort as error:
-        _tell("Abort", "stopped by the user", as_json=as_json)
-        raise SystemExit(130) from error
-
-
-def hoisted(words: list[str]) -> tuple[list[str], bool]:
-    """Return the words with `--json` first, wherever it stood before a `--`, and if it did."""
-    end = words.index("--") if "--" in words else len(words)
-    rest = [word for word in words[:end] if word != "--json"]
-    as_json = len(rest) < end
-    return [*(["--json"] if as_json else []), *rest, *words[end:]], as_json
-
-
-def _tell(kind: str, message: str, *, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps({"error": kind, "message": message}) + "\n")
-    else:
-        sys.stderr.write(f"memory: {kind}: {message}\n")
+    """Run a verb."""
+    run_app(app)

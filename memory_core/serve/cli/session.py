@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from memory_core.build import DEFAULT_NAMESPACE, open_memory
-from memory_core.manager import MemoryManager
+from memory_core.limits import DEFAULT_NAMESPACE
 from memory_core.types import Memory
+
+if TYPE_CHECKING:  # a verb that opens no memory does not wait for its parts
+    from memory_core.manager import MemoryManager
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,14 @@ class Session:
     json: bool
     settings: dict[str, Any]
 
-    def open(self, *, readonly: bool = False, create: bool = False) -> MemoryManager:
+    def open(self, *, readonly: bool = False, create: bool = False) -> "MemoryManager":
         """Open the memory that the options name; only a verb that stores makes one.
 
         Raises:
             NotFound: no such store or namespace; a mistyped name leaves nothing behind.
         """
+        from memory_core.build import open_memory
+
         return open_memory(
             self.home, namespace=self.namespace, readonly=readonly, create=create, **self.settings
         )

@@ -9,8 +9,8 @@ from typing import Any
 import typer
 
 from memory_core.errors import MemoryCoreError
-from memory_core.journal.sql import one
 from memory_core.manager import MemoryManager
+from memory_core.serve import counting
 from memory_core.serve.cli.session import Session
 
 
@@ -77,28 +77,9 @@ def doctor(context: typer.Context) -> None:
 
 
 def counts(memory: MemoryManager) -> dict[str, Any]:
-    """Return how much the namespace holds, without loading a model."""
-    ns_id = memory.journal.identity.ns_id
-    with memory.journal.database.read() as connection:
-        row = one(
-            connection,
-            "SELECT count(*), ifnull(sum(state = 0), 0), count(DISTINCT session)"
-            " FROM memories WHERE ns_id = ? AND seq_to IS NULL",
-            (ns_id,),
-        ) or (0, 0, 0)
-        links = one(connection, "SELECT count(*) FROM links WHERE ns_id = ?", (ns_id,)) or (0,)
-    table = memory.journal.vectors(memory.parts.embedder.fingerprint.digest)
-    return {
-        "namespace": memory.namespace,
-        "entries": memory.journal.head.seq,
-        "memories": row[0],
-        "live": row[1],
-        "sessions": row[2],
-        "links": links[0],
-        "vectors": table.count(),
-        "pending": table.pending_count(),
-        "bytes": sum(p.stat().st_size for p in memory.journal.home.rglob("*") if p.is_file()),
-    }
+    """Return how much the namespace and its files hold, without loading a model."""
+    files = [path for path in memory.journal.home.rglob("*") if path.is_file()]
+    return {**counting.counts(memory), "bytes": sum(path.stat().st_size for path in files)}
 
 
 def copies(memory: MemoryManager) -> dict[str, str]:
