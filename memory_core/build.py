@@ -33,14 +33,20 @@ from memory_core.parts import NOTHING, Admission, Instead, Parts
 from memory_core.recall.context import ContextStage
 from memory_core.recall.diversify import DiversifyStage, Diversity
 from memory_core.recall.fuse import FuseStage, Weights
-from memory_core.recall.reader import Reader
+from memory_core.recall.reader import Reader, ReadSide
 from memory_core.recall.rerank import Reranker, RerankStage
 from memory_core.recall.retrieve import DenseStage, LexicalStage
 from memory_core.recall.score import Boosts, ScoreStage
-from memory_core.recall.spread import SpreadStage
+from memory_core.recall.spread import Links, SpreadStage
 from memory_core.recall.temporal import TemporalStage
 from memory_core.replay.recording import Bounds, Environment, Recordings
-from memory_core.serving import embedder_of, looked_for, models_own, require_serving, spec_of
+from memory_core.serving import (
+    embedder_of,
+    models_own,
+    require_serving,
+    reranker_of,
+    spec_of,
+)
 from memory_core.terms import terms
 from memory_core.tokens import TokenCounter
 from memory_core.types import Receipt
@@ -224,30 +230,58 @@ class Wired:
         Raises:
             NotFound: no vectors of that fingerprint are in the journal.
         """
-        retriever, digest, off = self.derived.retriever, instead.digest, instead.off
-        if digest is not None and digest != self.derived.digest:
-            retriever = self._earlier(digest, settings)
-        judge = None if "rerank" in off else self.reranker
-        every = _stages(self.journal, retriever, settings, judge)
+        off = instead.off
+        judge = None if "rerank" in off else instead.reranker or self.reranker
+        read = (instead.read or self.journal, instead.links or _links(self.journal))
+        every = _stages(read, self._retriever(settings, instead), settings, judge)
         kept = [stage for stage in every if stage.name not in off or stage.name == "rerank"]
         # the last stage cuts to k: without vectors it keeps the order by score
         return [*kept, DiversifyStage(None)] if "diversify" in off else kept
 
-    def _earlier(self, digest: str, settings: Settings) -> DenseRetriever:
-        table = self.journal.vectors(digest)
-        if not table.exists:
+    def rows(self, digest: str) -> ExactRows:
+        """Return the vector rows of a fingerprint; none where it has none here."""
+        if digest == self.derived.digest:
+            return self.derived.rows
+        metric = self.settings.metric
+        place = Place.of(self.journal.home, self.journal.identity, digest, metric)
+        return ExactRows(self.journal.vectors(digest), place, writable=False)
+
+    def embedder(self, name: str) -> Embedder:
+        """Return another embedding model, by the name that the setting `embedder` takes."""
+        model = embedder_of(config.changed(self.settings, {"embedder": name}))
+        plain = self.settings.metric == "cosine" and not model.fingerprint.normalised
+        return UnitLength(model) if plain else model
+
+    def reranker_named(self, name: str) -> Reranker:
+        """Return another cross-encoder, by the name that the setting `reranker` takes.
+
+        Raises:
+            InvalidSetting: the name stands for none.
+        """
+        if (found := reranker_of(config.changed(self.settings, {"reranker": name}))) is None:
+            raise InvalidSetting(f"{name!r} is no cross-encoder; name one, or turn the stage off")
+        return found
+
+    def _retriever(self, settings: Settings, instead: Instead) -> DenseRetriever:
+        digest = instead.digest or self.derived.digest
+        if instead.rows is not None:
+            return DenseRetriever(instead.rows, metric=settings.metric)
+        if digest == self.derived.digest:
+            return self.derived.retriever
+        if not self.journal.vectors(digest).exists:
             raise NotFound(f"no vectors of model {digest} are here; see: memory models list")
-        place = Place.of(self.journal.home, self.journal.identity, digest, settings.metric)
-        return DenseRetriever(ExactRows(table, place, writable=False), metric=settings.metric)
+        return DenseRetriever(self.rows(digest), metric=settings.metric)
 
 
 def _stages(
-    journal: Journal, retriever: DenseRetriever, settings: Settings, reranker: Reranker | None
+    read: tuple[ReadSide, Links],
+    retriever: DenseRetriever,
+    settings: Settings,
+    reranker: Reranker | None,
 ) -> list[Stage]:
-    reader = Reader(journal, terms)
+    reader, links = Reader(read[0], terms), read[1]
     weights = Weights(dense=settings.dense_weight, lexical=settings.lexical_weight)
     fuse = FuseStage(retriever, reader, weights=weights)
-    links = LinkReader(journal.database, journal.identity.ns_id)
     return [
         DenseStage(retriever, reader, settings.candidates),
         LexicalStage(reader, settings.candidates),
@@ -261,6 +295,10 @@ def _stages(
     ]
 
 
+def _links(journal: Journal) -> LinkReader:
+    return LinkReader(journal.database, journal.identity.ns_id)
+
+
 def _boosts(settings: Settings) -> Boosts:
     usual = Boosts()
     recency, importance = settings.recency_weight, settings.importance_weight
@@ -272,23 +310,6 @@ def _boosts(settings: Settings) -> Boosts:
 
 def _diversity(settings: Settings) -> Diversity:
     return Diversity() if settings.diversity is None else Diversity(balance=settings.diversity)
-
-
-def reranker_of(settings: Settings) -> Reranker | None:
-    """Return the cross-encoder that the settings name; not loaded yet.
-
-    Raises:
-        ModelNotFound, ModelRejected: it cannot be had.
-    """
-    if settings.reranker is None:
-        return None
-    from memory_core.models.resolve import resolve
-    from memory_core.recall.rerank_onnx import local_reranker
-
-    cache = settings.models_dir.expanduser()
-    with looked_for("reranker"):
-        found = resolve(settings.reranker, cache_dir=cache, allow_download=settings.allow_download)
-    return local_reranker(found, cache, settings.runtime)
 
 
 def _journal(make: Callable[..., Journal], *, readonly: bool) -> Journal:

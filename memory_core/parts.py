@@ -13,8 +13,12 @@ from memory_core.answers import RecallResult, Stage
 from memory_core.config import Settings
 from memory_core.embed.base import Embedder
 from memory_core.embed.timely import QueryEncoder
+from memory_core.index.added import RowSource
 from memory_core.journal.events import Event
 from memory_core.journal.journal import Journal, Pending
+from memory_core.recall.reader import ReadSide
+from memory_core.recall.rerank import Reranker
+from memory_core.recall.spread import Links
 from memory_core.types import Draft, Receipt
 
 Policy = Callable[[Pending, int], Sequence[Event]]
@@ -98,6 +102,14 @@ class Instead:
     """The fingerprint whose vectors are scanned; the memory's own when None."""
     off: frozenset[str] = frozenset()
     """Names of stages that take no part."""
+    reranker: Reranker | None = None
+    """Another cross-encoder."""
+    rows: RowSource | None = None
+    """Other vector rows, scanned."""
+    read: ReadSide | None = None
+    """Another view of the journal."""
+    links: Links | None = None
+    """Other links."""
 
 
 NOTHING = Instead()
@@ -114,6 +126,26 @@ class Wiring(Protocol):
     @property
     def judge(self) -> tuple[str, str] | None:
         """Name and revision of the cross-encoder, None without one."""
+        ...
+
+    def rows(self, digest: str) -> RowSource:
+        """Return the vector rows of a fingerprint; none where it has none here."""
+        ...
+
+    def embedder(self, name: str) -> Embedder:
+        """Return another embedding model, by the name that the setting `embedder` takes.
+
+        Raises:
+            ModelNotFound: it has no local copy, and what to do about it.
+        """
+        ...
+
+    def reranker_named(self, name: str) -> Reranker:
+        """Return another cross-encoder, by the name that the setting `reranker` takes.
+
+        Raises:
+            ModelNotFound: it has no local copy, and what to do about it.
+        """
         ...
 
     def stages(self, settings: Settings, instead: Instead = NOTHING) -> Sequence[Stage]:

@@ -19,6 +19,8 @@ from memory_core.errors import ModelMismatch, ModelNotFound, StoreError
 from memory_core.journal.database import Database
 from memory_core.journal.journal import Journal
 from memory_core.journal.serving import serving_model, spec_in
+from memory_core.models.resolve import resolve
+from memory_core.recall.rerank import Reranker
 
 SPEC = ("embedder", "pooling", "query_prompt", "document_prompt", "dimensions", "runtime")
 """The settings that decide an embedder's vectors; an endpoint's address and key are not kept."""
@@ -39,6 +41,22 @@ def embedder_of(settings: Settings) -> Embedder:
             allow_download=settings.allow_download,
             **_options(settings),
         )
+
+
+def reranker_of(settings: Settings) -> Reranker | None:
+    """Return the cross-encoder that the settings name; not loaded yet.
+
+    Raises:
+        ModelNotFound, ModelRejected: it cannot be had.
+    """
+    if settings.reranker is None:
+        return None
+    from memory_core.recall.rerank_onnx import local_reranker
+
+    cache = settings.models_dir.expanduser()
+    with looked_for("reranker"):
+        found = resolve(settings.reranker, cache_dir=cache, allow_download=settings.allow_download)
+    return local_reranker(found, cache, settings.runtime)
 
 
 @contextmanager

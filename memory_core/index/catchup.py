@@ -187,10 +187,7 @@ class CatchUp:
         ]
 
     def _pieces(self, item: PendingText) -> tuple[Piece, ...]:
-        name = self._embedder.count(indexed("", item.speaker)) if item.speaker else 0
-        limit = max(self._embedder.limit - name, self._embedder.limit // 2)
-        overlap = min(OVERLAP, limit // 4)
-        return split(item.text, limit=limit, overlap=overlap, count=self._embedder.count)
+        return pieces_of(item, self._embedder)
 
     def _register(self) -> None:
         if self._ready:
@@ -208,3 +205,10 @@ class CatchUp:
                 f"written (canary distance {distance:.4f}); install the model it was written with"
             )
         self._ready = True
+
+
+def pieces_of(item: PendingText, embedder: Embedder) -> tuple[Piece, ...]:
+    """Return the overlapping spans in which a model sees a text."""
+    name = embedder.count(indexed("", item.speaker)) if item.speaker else 0
+    limit = max(embedder.limit - name, embedder.limit // 2)
+    return split(item.text, limit=limit, overlap=min(OVERLAP, limit // 4), count=embedder.count)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from memory_core.answers import Note, Query, Vector
 from memory_core.errors import IndexUnavailable
+from memory_core.index.added import RowSource
 from memory_core.index.base import DenseAnswer, Scores
-from memory_core.index.exact import ExactRows, Rows
+from memory_core.index.exact import Rows
 from memory_core.journal.columns import Eligible
 from memory_core.metric import Metric, similarity
 
@@ -66,7 +67,7 @@ class DenseRetriever:
 
     def __init__(
         self,
-        rows: ExactRows,
+        rows: RowSource,
         *,
         metric: Metric = "cosine",
         approximate: Approximate | None = None,

@@ -28,7 +28,7 @@ K1 = 1.2  # Robertson & Zaragoza 2009, the usual values
 B = 0.75
 DELTA = 1.0  # Lv & Zhai 2011
 BLOCK = 1024
-_POSTING = np.dtype([("doc", "<u4"), ("tf", "<u2")])
+POSTING = np.dtype([("doc", "<u4"), ("tf", "<u2")])
 _CACHED_TERMS = 20_000
 
 Postings = NDArray[Any]
@@ -63,7 +63,7 @@ def merge_tail(connection: apsw.Connection, ns_id: int) -> None:
     connection.executemany(
         "INSERT INTO postings VALUES (?, ?, ?, ?)",
         [
-            (ns_id, term, block, np.array(pairs, dtype=_POSTING).tobytes())
+            (ns_id, term, block, np.array(pairs, dtype=POSTING).tobytes())
             for term, pairs in sorted(by_term.items())
         ],
     )
@@ -198,7 +198,7 @@ class Lexicon:
             self._last_tail = doc
 
     def _postings(self, connection: apsw.Connection, term: str) -> Postings:
-        upto, postings = self._cache.get(term, (0, np.empty(0, dtype=_POSTING)))
+        upto, postings = self._cache.get(term, (0, np.empty(0, dtype=POSTING)))
         if upto < self._merged:
             blocks = rows(
                 connection,
@@ -211,9 +211,9 @@ class Lexicon:
                 self._cache.clear()
             self._cache[term] = (self._merged, postings)
         if term in self._tail:
-            return np.concatenate([postings, np.array(self._tail[term], dtype=_POSTING)])
+            return np.concatenate([postings, np.array(self._tail[term], dtype=POSTING)])
         return postings
 
 
 def _decode(blob: bytes) -> Postings:
-    return np.frombuffer(blob, dtype=_POSTING)
+    return np.frombuffer(blob, dtype=POSTING)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from memory_core.build import Opening, opened, reranker_of
+from memory_core.build import Opening, opened
 from memory_core.config import load
 from memory_core.embed.base import CANARY, Embedder
 from memory_core.errors import EmbeddingFailed, InvalidInput, NotFound
@@ -15,7 +15,7 @@ from memory_core.journal.serving import KnownModel, known_models, read_serving
 from memory_core.manager import MemoryManager
 from memory_core.migrate.shadow import Shadow, shadow
 from memory_core.migrate.switch import Behind, Switched, switch
-from memory_core.serving import embedder_of, spec_of
+from memory_core.serving import embedder_of, reranker_of, spec_of
 
 SLICE = 2.0
 """Seconds between two words on how far it is."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from memory_core.config import DECIDING
 from memory_core.filters import filter_data
+from memory_core.recall.rerank import Reranker
 from memory_core.replay.conditions import Conditions
 from memory_core.types import from_micros
 
@@ -26,8 +27,8 @@ class Cause:
     """One difference between two recalls."""
 
     label: str
-    """"question", "embedder", "content", "embedding", "filter", "time", "k", "budget", "index",
-    "deadline", "stage NAME", or the name of a setting."""
+    """"question", "embedder", "content", "embedding", "adding", "filter", "time", "k", "budget",
+    "index", "reranker", "deadline", "stage NAME", or the name of a setting."""
     detail: str
     undo: Undo = field(repr=False, compare=False, metadata={"json": False})
     """Gives the second recall's conditions this part of the first's."""
@@ -46,8 +47,12 @@ def _asked(a: Conditions, b: Conditions) -> Iterator[Cause]:
         return
 
     def undo(c: Conditions) -> Conditions:
+        rows = c.extent.rows if same_model else a.extent.rows
         asked = _anew(c).asking(text=one.text, vector=one.vector)
-        return replace(asked, instead=replace(asked.instead, digest=a.instead.digest))
+        seen = replace(asked.extent, rows=rows)
+        others = replace(asked.imagined, others=a.imagined.others)
+        model = replace(asked.instead, digest=a.instead.digest)
+        return replace(asked.asking(extent=seen), instead=model, imagined=others)
 
     if one.text != two.text:
         also = "" if same_model else ", and other vectors"
@@ -72,8 +77,11 @@ def _seen(a: Conditions, b: Conditions) -> Iterator[Cause]:
         count = high - low
         told = f"{count:,} {'entry' if count == 1 else 'entries'}, {low + 1}..{high}"
         yield Cause("content", f"{told} {'came' if two.seq > one.seq else 'less'}", earlier)
-    elif rows != b.extent.rows:
+    elif rows != b.extent.rows and a.instead.digest == b.instead.digest:
         yield Cause("embedding", f"{rows} vectors -> {b.extent.rows}", earlier)
+    if a.imagined.events != b.imagined.events:
+        told = f"{len(a.imagined.events)} -> {len(b.imagined.events)} memories never stored"
+        yield Cause("adding", told, lambda c: replace(_anew(c), imagined=a.imagined))
     if one.where != two.where or one.for_action != two.for_action:
         told = f"{_where(a)} -> {_where(b)}"
         undo: Undo = lambda c: _anew(c).asking(where=one.where, for_action=one.for_action)  # noqa: E731
@@ -113,6 +121,8 @@ def _limits(a: Conditions, b: Conditions) -> Iterator[Cause]:
         told = f"{_judged(one.batches)} -> {_judged(two.batches)} candidates judged"
         undo: Undo = lambda c: c.asking(extent=replace(c.extent, batches=one.batches))  # noqa: E731
         yield Cause("deadline", told, undo)
+    if a.instead.reranker is not b.instead.reranker:
+        yield Cause("reranker", f"{_judge(a)} -> {_judge(b)}", _judging(a.instead.reranker))
     if a.notes != b.notes:
         yield Cause("notes", "before the stages ran", lambda c: replace(c, notes=a.notes))
 
@@ -140,6 +150,14 @@ def _stage(name: str, off: bool) -> Undo:
         return replace(_rejudged(c), instead=replace(c.instead, off=stages))
 
     return undo
+
+
+def _judging(reranker: Reranker | None) -> Undo:
+    return lambda c: replace(_rejudged(c), instead=replace(c.instead, reranker=reranker))
+
+
+def _judge(c: Conditions) -> str:
+    return "the memory's own" if c.instead.reranker is None else c.instead.reranker.name
 
 
 def _same(one: np.ndarray | None, two: np.ndarray | None) -> bool:

@@ -17,11 +17,14 @@ from memory_core.errors import InvalidInput, StoreReadOnly
 from memory_core.filters import filter_of
 from memory_core.parts import NOTHING, Instead, Parts, Wiring
 from memory_core.replay.encoding import vector_of
+from memory_core.replay.imagined import Imagined
 from memory_core.replay.recording import Recording
 
 RERANK = "rerank"
 HURRIED = ("not_read",)
 """Codes of notes that only the clock gives: they are part of the conditions, like the extent."""
+
+REAL = Imagined()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Conditions:
     instead: Instead = NOTHING
     notes: tuple[Note, ...] = ()
     """What was noted before the stages ran."""
+    imagined: Imagined = REAL
 
     def run(self, parts: Parts) -> RecallResult:
         """Return what the stages answer under these conditions.
@@ -41,8 +45,12 @@ class Conditions:
             StoreReadOnly: the memory was opened without what makes stages anew.
             NotFound: the vectors of that model are not here.
         """
-        stages = wiring(parts).stages(self.settings, self.instead)
-        return answered(parts, self.query, stages, notes=self.notes)
+        wired, query, instead = wiring(parts), self.query, self.instead
+        if self.imagined != REAL:
+            real = wired.rows(instead.digest or parts.embedder.fingerprint.digest)
+            query, instead = self.imagined.over(parts.journal, query, instead, real)
+        result = answered(parts, query, wired.stages(self.settings, instead), notes=self.notes)
+        return replace(result, query=self.query)
 
     def asking(self, **changes: Any) -> "Conditions":
         """Return these conditions with other fields of the query."""

@@ -27,6 +27,8 @@ MECHANISMS: Mapping[str, Undo] = {
     DEADLINE: lambda c: c.asking(extent=replace(c.extent, batches=None)),
 }
 """What decides beside the scores, each with its undoing."""
+NEVER_STORED = "never stored"
+"""The fate of a hypothetical memory."""
 NEVER = (None, False)
 """The place of a memory that was not recalled."""
 
@@ -187,6 +189,8 @@ def _fates(parts: Parts, shift: Shift, a: Side, b: Side) -> tuple[str, str]:
     recalled = [s is not None and s.rank is not None for s in (shift.before, shift.after)]
     if recalled[0] == recalled[1]:
         return "", ""
+    if shift.id in (*a.conditions.imagined.ids, *b.conditions.imagined.ids):
+        return NEVER_STORED, NEVER_STORED
     return _fate(parts, a, shift.id), _fate(parts, b, shift.id)
 
 

@@ -1,11 +1,13 @@
 """The replay of one memory: every question about recalls that already happened, in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from memory_core.embed.base import Embedder
 from memory_core.errors import InvalidInput
 from memory_core.manager import MemoryManager
+from memory_core.recall.rerank import Reranker
 from memory_core.replay.bisect import RUNS, Bisection, bisect
 from memory_core.replay.conditions import conditions_of
 from memory_core.replay.diff import Diff, Side, diff
@@ -15,6 +17,7 @@ from memory_core.replay.recording import Recording, Recordings
 from memory_core.replay.reexecute import Reexecution, reexecute
 from memory_core.replay.whatif import Change, WhatIf, what_if
 from memory_core.replay.why import Fate, why, why_not
+from memory_core.types import Draft
 
 HISTORY = 1000  # recordings whose settings are looked at
 
@@ -84,26 +87,41 @@ class Replay:
         recall_id: str,
         *,
         without: Sequence[str] = (),
+        adding: Sequence[Draft | Mapping[str, object] | str] = (),
         now: datetime | str | None = None,
+        as_of: datetime | str | None = None,
         k: int | None = None,
+        off: Sequence[str] = (),
         rerank: bool | None = None,
+        embedder: Embedder | str | None = None,
+        reranker: Reranker | str | None = None,
         **settings: Any,
     ) -> WhatIf:
-        """Return the recall as it would have been, beside the recorded one.
+        """Return the recall as it would have been, beside the recorded one; nothing is written.
 
         Args:
             recall_id: the recording.
             without: ids of memories that the recall shall not see.
+            adding: memories that it shall see although they were never stored.
             now: the moment that recency and validity are measured from.
+            as_of: world time that the memories must be valid at.
             k: how many hits.
-            rerank: False leaves the cross-encoder out.
+            off: stages that take no part: dense, lexical, context, spread, rerank, score, …
+            rerank: False leaves the cross-encoder out, True lets it judge where it did not.
+            embedder: another embedding model; texts without its vectors are embedded, up to 2,000.
+            reranker: another cross-encoder.
             **settings: settings that decide a recall, see `memory_core.config.DECIDING`.
 
         Raises:
             NotFound: no such recording.
             InvalidSetting: a setting that does not decide a recall, or a wrong value.
+            InvalidInput: a wrong time, memory or stage, or too many texts to embed.
+            ModelError: another model cannot be used.
         """
-        change = Change(without, now, k, rerank, settings)
+        change = Change(
+            without=without, adding=adding, now=now, as_of=as_of, k=k, off=off, rerank=rerank,
+            embedder=embedder, reranker=reranker, settings=settings,
+        )  # fmt: skip
         return what_if(self._parts, self._recording(recall_id), change)
 
     def diff(self, before: str, after: str | WhatIf) -> Diff:

@@ -39,7 +39,8 @@ def standings(parts: Parts, run: Playback) -> Standings:
     packed = run.steps[-1] if run.steps and run.steps[-1].name == PACKING else None
     shown = {hit.version for hit in packed.hits} if packed and run.status != "empty" else set()
     latest = {hit.version: hit for step in run.steps for hit in step.hits}
-    ids = ids_of(parts, latest)
+    named = {version: hit.id for version, hit in latest.items() if hit.id}
+    ids = {**ids_of(parts, latest.keys() - named.keys()), **named}
     order = sorted(latest, key=lambda version: (ranks.get(version, len(latest)), version))
     return {
         ids[version]: Standing(

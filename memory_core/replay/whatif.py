@@ -1,7 +1,8 @@
-"""The same recall under other settings, at another moment, or without some memories.
+"""The same recall under other settings or models, at another moment, with or without memories.
 
 The memory is as it was and the query's vector the recorded one; only what was asked to change
-does. A memory that is left out is hidden from the query and still counts in BM25's statistics.
+does. A memory that is left out is hidden from the query and still counts in BM25's statistics; one
+that is added is embedded, counted, and written nowhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,20 +10,28 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from memory_core.answers import RecallResult
+from memory_core.answers import Extent, RecallResult
 from memory_core.asking import micros
 from memory_core.config import DECIDING, changed
-from memory_core.errors import InvalidSetting
+from memory_core.embed.base import Embedder
+from memory_core.errors import InvalidInput, InvalidSetting
 from memory_core.filters import Filter, Group, Test
+from memory_core.journal.vectors import PendingText
 from memory_core.limits import MAX_K
 from memory_core.parts import Parts
-from memory_core.replay.conditions import RERANK, Conditions, conditions_of
+from memory_core.recall.rerank import Reranker
+from memory_core.replay.conditions import RERANK, Conditions, conditions_of, wiring
+from memory_core.replay.imagined import Embedded, embedded, missing_texts
 from memory_core.replay.playback import Playback, playback
 from memory_core.replay.printed import Printed
 from memory_core.replay.recording import Recording
+from memory_core.types import Draft
+from memory_core.writing import new_number, stored_event
 
 FIXED = ("metric",)
 """Decide a recall, but cannot change without other vectors."""
+ALWAYS = ("fuse",)
+"""Stages that cannot be off: the others stand on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +40,19 @@ class Change:
 
     without: Sequence[str] = ()
     """Ids of memories that the recall shall not see."""
+    adding: Sequence[Draft | Mapping[str, object] | str] = ()
+    """Memories that it shall see although they were never stored."""
     now: datetime | str | None = None
+    as_of: datetime | str | None = None
     k: int | None = None
+    off: Sequence[str] = ()
+    """Names of stages that take no part."""
     rerank: bool | None = None
-    """False leaves the cross-encoder out."""
+    """False leaves the cross-encoder out, True lets it judge where it did not."""
+    embedder: Embedder | str | None = None
+    """Another embedding model."""
+    reranker: Reranker | str | None = None
+    """Another cross-encoder."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings that decide a recall, by name."""
 
@@ -73,6 +91,12 @@ class WhatIf(Printed):
             for version in {**after, **before}
         )
 
+    @property
+    def imagined(self) -> Mapping[str, str]:
+        """The texts of the memories never stored, by id."""
+        events = self.conditions.imagined.events
+        return {f"{event.number:016x}": event.text for event in events}
+
     def __str__(self) -> str:
         """Tell ranks and scores, recorded and under the change, side by side."""
         told = ", ".join(f"{name}={value!r}" for name, value in self.changes.items()) or "nothing"
@@ -94,7 +118,7 @@ def what_if(parts: Parts, recording: Recording, change: Change) -> WhatIf:
     """
     _check(change)
     recorded = conditions_of(parts, recording)
-    conditions = changed_conditions(recorded, change)
+    conditions = changed_conditions(parts, recorded, change)
     result = conditions.run(parts)
     return WhatIf(playback(recording), result, _told(change), conditions)
 
@@ -110,24 +134,87 @@ def _check(change: Change) -> None:
         raise InvalidSetting(f"k={k!r} is out of range; pass 1 to {MAX_K}")
 
 
-def changed_conditions(recorded: Conditions, change: Change) -> Conditions:
+def changed_conditions(parts: Parts, recorded: Conditions, change: Change) -> Conditions:
     """Return the conditions of a recall under a change.
 
     Raises:
         InvalidSetting: a wrong value.
-        InvalidInput: a wrong time.
+        InvalidInput: a wrong time or memory, or an unknown stage.
+        ModelError: another model cannot be used.
     """
     query, wanted = recorded.query, changed(recorded.settings, change.settings)
     k = query.k if change.k is None else change.k
     now = query.now if change.now is None else micros(change.now, "now")
+    as_of = query.as_of if change.as_of is None else micros(change.as_of, "as_of")
     extent = query.extent
     if extent is not None:  # other candidates are judged anew, and more of them scanned for
         more = max(wanted.candidates, k) > max(recorded.settings.candidates, query.k)
         neighbours = None if more else extent.neighbours
         extent = replace(extent, neighbours=neighbours, batches=None)
     where = _without(query.where, change.without)
-    asked = replace(recorded.asking(k=k, now=now, where=where, extent=extent), settings=wanted)
-    return asked.without((RERANK,)) if change.rerank is False else asked
+    asked = recorded.asking(k=k, now=now, as_of=as_of, where=where, extent=extent)
+    staged = _staged(parts, replace(asked, settings=wanted), change)
+    return _added(parts, _modelled(parts, staged, change), change)
+
+
+def _staged(parts: Parts, conditions: Conditions, change: Change) -> Conditions:
+    """Return conditions with the stages that the change turns on and off."""
+    wired, off = wiring(parts), frozenset(change.off)
+    names = [stage.name for stage in wired.stages(conditions.settings)]
+    if unknown := off - {name for name in names if name not in ALWAYS}:
+        allowed = ", ".join(name for name in names if name not in ALWAYS)
+        raise InvalidInput(f"no stage {', '.join(sorted(unknown))} to turn off; use {allowed}")
+    staged = conditions.without(off)
+    if change.rerank is False:
+        return staged.without((RERANK,))
+    instead = staged.instead
+    if change.reranker is not None:
+        named = change.reranker
+        judge = wired.reranker_named(named) if isinstance(named, str) else named
+        instead = replace(instead, reranker=judge)
+    if change.rerank or change.reranker is not None:
+        instead = replace(instead, off=instead.off - {RERANK} | off)
+    return replace(staged, instead=instead)
+
+
+def _modelled(parts: Parts, conditions: Conditions, change: Change) -> Conditions:
+    """Return conditions with the vectors of another embedding model."""
+    if change.embedder is None:
+        return conditions
+    named = change.embedder
+    model = wiring(parts).embedder(named) if isinstance(named, str) else named
+    digest = model.fingerprint.digest
+    vector = model.encode_query(conditions.query.text)
+    asked = conditions.asking(vector=vector, extent=Extent())
+    others = embedded(model, missing_texts(parts.journal, asked.query, wiring(parts).rows(digest)))
+    instead = replace(asked.instead, digest=digest)
+    return replace(asked, instead=instead, imagined=replace(asked.imagined, others=others))
+
+
+def _added(parts: Parts, conditions: Conditions, change: Change) -> Conditions:
+    """Return conditions with memories that were never stored."""
+    if not change.adding:
+        return conditions
+    drafts = [Draft.of(value) for value in change.adding]
+    events = tuple(stored_event(parts, d, new_number(), conditions.query.now) for d in drafts)
+    texts = [PendingText(place, e.text, e.speaker) for place, e in enumerate(events)]
+    model = _model_of(parts, conditions, change)
+    added = embedded(model, texts) if conditions.query.vector is not None else Embedded()
+    return replace(conditions, imagined=replace(conditions.imagined, events=events, added=added))
+
+
+def _model_of(parts: Parts, conditions: Conditions, change: Change) -> Embedder:
+    """Return the model whose vectors the recall compares."""
+    if change.embedder is not None:
+        named = change.embedder
+        return wiring(parts).embedder(named) if isinstance(named, str) else named
+    digest = conditions.instead.digest
+    if digest not in (None, parts.embedder.fingerprint.digest):
+        raise InvalidInput(
+            f"this recall compared vectors of model {digest}, the memory was opened with "
+            f"{parts.embedder.fingerprint}; pass embedder= to embed the added text with"
+        )
+    return parts.embedder
 
 
 def _without(where: Filter | None, ids: Sequence[str]) -> Filter | None:
@@ -138,10 +225,20 @@ def _without(where: Filter | None, ids: Sequence[str]) -> Filter | None:
 
 
 def _told(change: Change) -> dict[str, Any]:
-    named = {"without": tuple(change.without) or None, "now": change.now, "k": change.k}
-    named["rerank"] = change.rerank
+    named = {
+        "without": tuple(change.without) or None, "adding": len(change.adding) or None,
+        "now": change.now, "as_of": change.as_of, "k": change.k, "off": tuple(change.off) or None,
+        "rerank": change.rerank, "embedder": _name(change.embedder),
+        "reranker": _name(change.reranker),
+    }  # fmt: skip
     given = {name: value for name, value in named.items() if value is not None}
     return {**change.settings, **given}
+
+
+def _name(model: Embedder | Reranker | str | None) -> str | None:
+    if model is None or isinstance(model, str):
+        return model
+    return str(model.fingerprint) if isinstance(model, Embedder) else model.name
 
 
 def _place(place: tuple[int, float] | None) -> str:

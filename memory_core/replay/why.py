@@ -51,9 +51,9 @@ class Fate(Printed):
     """Whether it was recalled and stands in the packed context."""
     stage: str
     """What decided: "recalled", "budget", "threshold", "diversity", "reranker", "score",
-    "context", "spread", "fusion", "dense", "lexical", "filter", "trust", "not valid yet",
-    "expired", "superseded", "forgotten", "invalidated", "erased", "not embedded" or
-    "not stored"."""
+    "temporal", "context", "spread", "fusion", "dense", "lexical", "filter", "trust",
+    "not valid yet", "expired", "superseded", "forgotten", "invalidated", "erased",
+    "not embedded" or "not stored"."""
     detail: str
     passages: tuple[Passage, ...] = field(default=(), repr=False)
     also: tuple[str, ...] = ()

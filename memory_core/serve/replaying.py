@@ -1,6 +1,7 @@
 """The replay operations: recorded recalls as replies, with the texts that a page shows."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from memory_core.answers import Note
 from memory_core.errors import NotFound
@@ -91,9 +92,10 @@ def why_not(memory: MemoryManager, asked: requests.Fated) -> replies.FateReply:
 
 
 def _otherwise(memory: MemoryManager, asked: requests.Otherwise) -> WhatIf:
+    settings: dict[str, Any] = dict(asked.settings)
     return Replay(memory).what_if(
         asked.recall_id, without=asked.without, now=asked.now, k=asked.k, rerank=asked.rerank,
-        **asked.settings,
+        **settings,
     )  # fmt: skip
 
 

@@ -121,7 +121,7 @@ def test_what_if(memory: MemoryManager) -> None:
     words = replay.what_if(recall_id, dense_weight=0.0)
     assert words.result.hits[0].terms["dense"] == 0 and words.changes == {"dense_weight": 0.0}
     assert set(ids) >= {move.id for move in words.moves}
-    for wrong in ({"embedder": "x"}, {"nonsense": 1}, {"dense_weight": -1}, {"k": 0}):
+    for wrong in ({"runtime": "onnx"}, {"nonsense": 1}, {"dense_weight": -1}, {"k": 0}):
         with pytest.raises(InvalidSetting):
             replay.what_if(recall_id, **wrong)  # type: ignore[arg-type]
 

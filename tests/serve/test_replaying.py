@@ -47,6 +47,10 @@ def test_why_and_what_if(home: Path) -> None:
     assert answer(home, "why-not", "coffee", listed["id"])["stage"] == "fusion"
     wider = answer(home, "what-if", "--k", "3", "--set", "lexical_weight=0.5")
     assert len(wider["moves"]) == 3 and wider["changes"] == {"k": 3, "lexical_weight": 0.5}
+    with_one = answer(home, "what-if", "--with", "what does Ana drink: rain", "--off", "context")
+    assert with_one["moves"][0]["before"] is None and len(with_one["hits"]) == 1
+    told = run(home, "replay", "what-if", "--with", "what does Ana drink: rain").output
+    assert "never stored: what does Ana drink: rain" in told
     without = answer(home, "what-if", "--without", listed["hits"][0])
     assert without["hits"][0]["id"] != listed["hits"][0]
 
@@ -73,4 +77,7 @@ def test_bisect(home: Path) -> None:
 def test_wrong_use_is_told(home: Path, tmp_path: Path) -> None:
     for words in (("what-if", "--set", "nonsense"), ("what-if", "--set", "k2=1"), ("show", "none")):
         assert run(home, "replay", *words).exit_code != 0
-    assert "no recall is recorded" in run(tmp_path / "empty", "replay", "list").output
+    empty = tmp_path / "empty"
+    assert run(empty, "replay", "list").exit_code != 0, "there is no store"
+    assert run(empty, "store", "Ana drinks tea").exit_code == 0
+    assert "no recall is recorded" in run(empty, "replay", "list").output

@@ -56,7 +56,7 @@ def reexecute_recall(context: typer.Context, recall_id: RecallId = "last") -> No
         again = Replay(memory).reexecute(recall_named(memory, recall_id))
         plain = {
             "verdict": again.verdict, "difference": again.difference, "causes": again.causes,
-            "same_context": again.same_context, "missed": again.missed, **_hits(again.result),
+            "same_context": again.same_context, "missed": again.missed, **hits_of(again.result),
         }  # fmt: skip
     options.emit(plain, str(again))
     if not again.exact:
@@ -81,29 +81,23 @@ def why_not_recalled(context: typer.Context, wanted: str, recall_id: RecallId = 
     options.emit(asdict(fate), str(fate))
 
 
-@app.command("what-if")
-def what_if_recalled(
-    context: typer.Context,
-    recall_id: RecallId = "last",
-    setting: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE.")] = None,
-    without: Annotated[list[str] | None, typer.Option(help="Hide this memory.")] = None,
-    now: Annotated[str | None, typer.Option(help="The moment to count from.")] = None,
-    k: Annotated[int | None, typer.Option(help="How many memories.")] = None,
-    rerank: Annotated[bool, typer.Option(help="Let the cross-encoder take part.")] = True,
-) -> None:
-    """Recall as it would have been under other settings, beside what was recorded."""
-    options: Session = context.obj
-    with options.open() as memory:
-        result = Replay(memory).what_if(
-            recall_named(memory, recall_id), without=without or (), now=now, k=k,
-            rerank=None if rerank else False, **settings_given(setting or ()),
-        )  # fmt: skip
-        plain = {
-            "changes": result.changes,
-            "moves": [asdict(move) for move in result.moves],
-            **_hits(result.result),
-        }
-    options.emit(plain, str(result))
+Settings = Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE.")]
+Without = Annotated[list[str] | None, typer.Option(help="Hide this memory.")]
+Adding = Annotated[list[str] | None, typer.Option("--with", help="A text never stored.")]
+Moment = Annotated[str | None, typer.Option(help="A moment, ISO 8601.")]
+Number = Annotated[int | None, typer.Option(help="How many memories.")]
+Off = Annotated[list[str] | None, typer.Option(help="Leave this stage out.")]
+Model = Annotated[str | None, typer.Option(help="Another embedding model.")]
+Judge = Annotated[str | None, typer.Option(help="Another cross-encoder.")]
+Rerank = Annotated[bool, typer.Option(help="Let the cross-encoder take part.")]
+
+
+def change_given(**given: Any) -> dict[str, Any]:
+    """Return the arguments of `Replay.what_if` that options name; empty where none does."""
+    rerank = None if given.pop("rerank") else False
+    settings = settings_given(given.pop("setting") or ())
+    named = {**given, "rerank": rerank, **settings}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def recall_named(memory: MemoryManager, recall_id: str) -> str:
@@ -140,7 +134,8 @@ def settings_given(given: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def _hits(result: RecallResult) -> dict[str, Any]:
+def hits_of(result: RecallResult) -> dict[str, Any]:
+    """Return a result's status and hits as JSON can carry them."""
     return {
         "status": result.status,
         "hits": [

@@ -1,15 +1,26 @@
-"""`memory replay diff` and `bisect`: which cause changed a recall."""
+"""`memory replay what-if`, `diff` and `bisect`: what would change a recall, and what did."""
 
 from typing import Annotated
 
 import typer
 
 from memory_core.replay import Replay
+from memory_core.replay.diff import NEVER_STORED
 from memory_core.serve.cli.replaying import (
+    Adding,
+    Judge,
+    Model,
+    Moment,
+    Number,
+    Off,
     RecallId,
+    Rerank,
+    Settings,
+    Without,
     app,
+    change_given,
+    hits_of,
     recall_named,
-    settings_given,
     texts_of,
 )
 from memory_core.serve.cli.session import Session
@@ -17,31 +28,64 @@ from memory_core.serve.cli.session import Session
 __all__ = ["app"]
 
 
+@app.command("what-if")
+def what_if_recalled(
+    context: typer.Context,
+    recall_id: RecallId = "last",
+    setting: Settings = None,
+    without: Without = None,
+    adding: Adding = None,
+    now: Moment = None,
+    as_of: Moment = None,
+    k: Number = None,
+    off: Off = None,
+    model: Model = None,
+    reranker: Judge = None,
+    rerank: Rerank = True,
+) -> None:
+    """Recall as it would have been under other conditions, beside what was recorded."""
+    options: Session = context.obj
+    change = change_given(
+        setting=setting, without=without, adding=adding, now=now, as_of=as_of, k=k, off=off,
+        embedder=model, reranker=reranker, rerank=rerank,
+    )  # fmt: skip
+    with options.open() as memory:
+        result = Replay(memory).what_if(recall_named(memory, recall_id), **change)
+        imagined = result.imagined
+        shown = [move.id for move in result.moves if move.id not in imagined]
+        told = [f"{id}  never stored: {text}" for id, text in imagined.items()]
+        text = "\n".join((str(result), "", *told, *texts_of(memory, shown)))
+    options.emit({**result.to_json(), **hits_of(result.result)}, text)
+
+
 @app.command("diff")
 def diff_recalls(
     context: typer.Context,
     before: Annotated[str, typer.Argument(help="A recall's id, or `last`.")],
     after: Annotated[str | None, typer.Argument(help="Another; the same when left out.")] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE.")] = None,
-    without: Annotated[list[str] | None, typer.Option(help="Hide this memory.")] = None,
-    now: Annotated[str | None, typer.Option(help="The moment to count from.")] = None,
-    k: Annotated[int | None, typer.Option(help="How many memories.")] = None,
-    rerank: Annotated[bool, typer.Option(help="Let the cross-encoder take part.")] = True,
+    setting: Settings = None,
+    without: Without = None,
+    adding: Adding = None,
+    now: Moment = None,
+    as_of: Moment = None,
+    k: Number = None,
+    off: Off = None,
+    model: Model = None,
+    reranker: Judge = None,
+    rerank: Rerank = True,
 ) -> None:
-    """Explain what changed between two recalls, or from one to itself under other settings."""
+    """Explain what changed between two recalls, or from one to itself under other conditions."""
     options: Session = context.obj
+    change = change_given(
+        setting=setting, without=without, adding=adding, now=now, as_of=as_of, k=k, off=off,
+        embedder=model, reranker=reranker, rerank=rerank,
+    )  # fmt: skip
     with options.open() as memory:
         replay, second = Replay(memory), recall_named(memory, after or before)
-        changes = settings_given(setting or ())
-        plainly = not (changes or without or now or k) and rerank
-        found = replay.diff(
-            recall_named(memory, before),
-            second if plainly else replay.what_if(
-                second, without=without or (), now=now, k=k, rerank=None if rerank else False,
-                **changes,
-            ),
-        )  # fmt: skip
-        told = "\n".join((str(found), "", *texts_of(memory, [shift.id for shift in found.shifts])))
+        other = replay.what_if(second, **change) if change else second
+        found = replay.diff(recall_named(memory, before), other)
+        shown = [shift.id for shift in found.shifts if shift.fates[0] != NEVER_STORED]
+        told = "\n".join((str(found), "", *texts_of(memory, shown)))
     options.emit(found.to_json(), told)
 
 
