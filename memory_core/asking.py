@@ -6,13 +6,13 @@ words and the answer says so.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from memory_core import limits
 from memory_core.answers import Hits, Note, Query, RecallResult, Stage, Step
-from memory_core.errors import ModelError
+from memory_core.errors import ModelError, NotFound
 from memory_core.filters import Where, parse_filter
 from memory_core.journal.memories import load_list
 from memory_core.parts import Parts
@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 2.0
 """Seconds a recall without a deadline embeds what is pending; the worker does the rest."""
+
+ATTEMPTS = 3
+"""Recalls begun anew when a memory is erased under them, before the caller is told."""
 
 Moment = datetime | str
 
@@ -58,8 +61,12 @@ def answer(
     if session is not None:
         limits.check_name(session, "session")
     pending = parts.catchup.absorb(_half(begun, query.deadline))
-    query, notes = _embedded(parts, replace(query, seq=_seq(parts, request)), pending)
-    result = answered(parts, query, parts.stages, notes=notes, begun=begun)
+    query, notes = _embedded(parts, query, pending)
+    result = _unerased(
+        parts, request, lambda seq: answered(
+            parts, replace(query, seq=seq), parts.stages, notes=notes, begun=begun
+        )
+    )  # fmt: skip
     if request.explain:  # the memories of cut candidates stay readable after the store is closed
         _load(result.trace)
     if record and parts.recorder is not None:
@@ -83,9 +90,13 @@ def answered(
         stages: in the order they run.
         notes: what is known of this recall before it begins.
         begun: when it began, on the monotonic clock; now when None.
+
+    Raises:
+        NotFound: a memory that it found was erased meanwhile.
     """
     begun = time.monotonic() if begun is None else begun
     hits, trace = run(query, stages, time.monotonic)
+    _load_hits(hits)
     before = Step("prepare", Hits(notes=notes), 0.0)
     steps = (before, *trace) if notes else trace
     status = status_of(hits, steps)
@@ -107,6 +118,26 @@ def answered(
 def _half(begun: float, deadline: float | None) -> float:
     """Return until when stored texts are embedded: the query itself needs the other half."""
     return begun + PATIENCE if deadline is None else begun + (deadline - begun) / 2
+
+
+def _unerased(
+    parts: Parts, request: Request, recall: Callable[[int], RecallResult]
+) -> RecallResult:
+    """Return a recall whose hits are all there: one that an erasure crosses begins anew."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return recall(_seq(parts, request))
+        except NotFound:
+            logger.info("a memory was erased during a recall: it begins anew")
+    return recall(_seq(parts, request))
+
+
+def _load_hits(hits: Hits) -> None:
+    """Load the memories of the hits now, so that none of them can be missing later."""
+    if hits:
+        hits[0].origin.prefetch([hit.version for hit in hits])
+    for hit in hits:
+        hit.origin.memory(hit.version)
 
 
 def _load(steps: Sequence[Step]) -> None:

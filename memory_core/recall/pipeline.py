@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from memory_core.answers import Hits, Note, Query, Stage, Status, Step
-from memory_core.errors import InvalidInput, StoreError
+from memory_core.errors import InvalidInput, NotFound, StoreError
 
 RETRIEVING = ("dense", "lexical")
 """The names of the steps that find candidates; the others only work on what these found."""
@@ -38,6 +38,7 @@ def run(
 
     Raises:
         InvalidInput: a stage found the query itself wrong.
+        NotFound: a memory was erased while a stage read it.
         StoreError: the journal cannot be read.
     """
     hits, trace = Hits(), []
@@ -79,7 +80,7 @@ def notes_of(trace: Sequence[Step]) -> tuple[Note, ...]:
 def _attempt(stage: Stage, query: Query, hits: Hits) -> Hits:
     try:
         return stage(query, hits)
-    except (InvalidInput, StoreError):
+    except (InvalidInput, NotFound, StoreError):
         raise
     except Exception as error:
         log.warning("recall stage %r failed: %s", stage.name, type(error).__name__, exc_info=True)
