@@ -12,7 +12,7 @@ from datetime import datetime
 
 from memory_core import limits
 from memory_core.answers import Hits, Note, Query, RecallResult, Stage, Step
-from memory_core.errors import ModelError, NotFound
+from memory_core.errors import ModelError, ModelMismatch, NotFound
 from memory_core.filters import Where, parse_filter
 from memory_core.journal.memories import load_list
 from memory_core.parts import Parts
@@ -54,6 +54,7 @@ def answer(
 
     Raises:
         InvalidInput: naming what is wrong with the request.
+        ModelMismatch: the model is not the one that the store was written with.
     """
     begun = time.monotonic()
     query = _query(parts, request, begun)
@@ -200,6 +201,8 @@ def _embedded(parts: Parts, query: Query, pending: int) -> tuple[Query, tuple[No
     try:
         vector = parts.encoder.encode(query.text, query.deadline)
         return replace(query, vector=vector), tuple(notes)
+    except ModelMismatch:
+        raise  # its vectors would rank wrongly, and nobody would see it
     except ModelError as error:
         logger.warning("the query could not be embedded: %s", type(error).__name__)
         notes.append(Note(NO_VECTOR, f"the query was not embedded: {error}", degraded=True))

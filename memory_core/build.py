@@ -170,7 +170,7 @@ def _wire(journal: Journal, settings: Settings, how: Opening) -> MemoryManager:
     writable = not journal.database.readonly
     derived = Derived(journal.home, journal.identity, table, settings, writable=writable)
     filling = CatchUp(table, embedder, spec=how.spec, joining=how.joining)
-    catchup = filling if writable else IdleCatchUp(table)
+    catchup = filling if writable else IdleCatchUp(table, embedder)
     bounds = Bounds(settings.recordings_mb, settings.recordings_days)
     wired = Wired(journal, derived, settings, reranker)
     under = Environment.of(settings, embedder.fingerprint, wired.judge)

@@ -101,6 +101,7 @@ class MemoryManager:
 
         Raises:
             InvalidInput: blank text, k or budget out of range, a bad filter or time.
+            ModelMismatch: the model gives other vectors than when the store was written.
         """
         request = asking.Request(
             text=text, k=k, token_budget=token_budget, deadline_ms=deadline_ms, where=where,

@@ -61,6 +61,14 @@ class CatchUp(Protocol):
         """Embed in the caller's thread; return how many are still pending."""
         ...
 
+    def check(self) -> None:
+        """Look once whether the model still gives the vectors that the store was written with.
+
+        Raises:
+            ModelMismatch: it does not.
+        """
+        ...
+
     def close(self) -> None:
         """Stop the worker."""
         ...
@@ -181,4 +189,4 @@ class Parts:
     closing: tuple[Callable[[], None], ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "encoder", QueryEncoder(self.embedder))
+        object.__setattr__(self, "encoder", QueryEncoder(self.embedder, self.catchup.check))

@@ -9,12 +9,13 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from memory_core.embed.base import Embedder, Vectors, usable_vectors
-from memory_core.errors import EmbeddingFailed, MissingExtra, ModelError
+from memory_core.errors import EmbeddingFailed, MemoryCoreError
 from memory_core.forking import keep_open
 
 
@@ -28,7 +29,7 @@ class _Task:
 
 
 class QueryEncoder:
-    """Encodes queries with one embedder; thread-safe.
+    """Encodes queries with one embedder, once `check` has let it; thread-safe.
 
     Example:
         >>> from memory_core.embed.hashing import HashEmbedder
@@ -36,8 +37,9 @@ class QueryEncoder:
         (64,)
     """
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, check: Callable[[], None] = lambda: None) -> None:
         self._embedder = embedder
+        self._check = check
         self._lock = threading.Lock()
         self._tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
         self._pid = -1
@@ -56,6 +58,7 @@ class QueryEncoder:
 
         Raises:
             EmbeddingFailed: the deadline came first, or the model gave no usable vector.
+            ModelMismatch: the model is not the one that the store was written with.
             ModelError: the model cannot be loaded.
         """
         if deadline is None:
@@ -75,8 +78,9 @@ class QueryEncoder:
     def _encoded(self, text: str) -> Vectors:
         fingerprint = self._embedder.fingerprint
         try:
+            self._check()
             vector = self._embedder.encode_query(text)
-        except (ModelError, MissingExtra):
+        except MemoryCoreError:
             raise
         except Exception as error:  # an embedder of the caller's own may raise anything
             told = f"{type(error).__name__}: {error}"

@@ -11,9 +11,10 @@ import time
 from collections.abc import Sequence
 
 from memory_core.chunk import Piece, split
-from memory_core.embed.base import CANARY, CANARY_TOLERANCE, Embedder, usable_vectors
+from memory_core.embed.base import CANARY, Embedder, usable_vectors
 from memory_core.errors import ModelError, ModelMismatch, StoreClosed
 from memory_core.forking import keep_open
+from memory_core.index.agreement import canary_of, require_same
 from memory_core.journal.lexical import indexed
 from memory_core.journal.vectors import NewVector, PendingText, VectorTable
 
@@ -110,6 +111,17 @@ class CatchUp:
                 break
         return self._table.pending_count()
 
+    def check(self) -> None:
+        """Look once whether the model is still the one that wrote the vectors, if any are there.
+
+        Raises:
+            ModelMismatch: the model gives other vectors than when the store was written.
+            ModelError: it cannot be asked.
+        """
+        if not self._ready and self._table.exists:
+            require_same(self._table, self._embedder, canary_of(self._embedder))
+            self._ready = True
+
     def close(self) -> None:
         """Stop the worker after its current batch; idempotent."""
         self._closed.set()
@@ -192,18 +204,12 @@ class CatchUp:
     def _register(self) -> None:
         if self._ready:
             return
-        canary = self._embedder.encode_documents([CANARY])[0]
+        canary = canary_of(self._embedder)
         if not self._table.exists:
             self._table.create(
                 self._embedder.fingerprint, canary, spec=self._spec, joining=self._joining
             )
-        known = self._table.canary()
-        distance = 1 - float(canary @ known) / float((canary @ canary) * (known @ known)) ** 0.5
-        if distance > CANARY_TOLERANCE:
-            raise ModelMismatch(
-                f"{self._embedder.fingerprint} gives other vectors than when this store was "
-                f"written (canary distance {distance:.4f}); install the model it was written with"
-            )
+        require_same(self._table, self._embedder, canary)
         self._ready = True
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from memory_core import open_memory
-from memory_core.embed.base import Vectors
+from memory_core.embed.base import CANARY, Vectors
 from memory_core.embed.hashing import HashEmbedder
-from memory_core.errors import EmbeddingFailed
+from memory_core.errors import EmbeddingFailed, ModelMismatch
 from memory_core.index import catchup
 
 
@@ -119,3 +119,43 @@ def test_the_worker_outlives_what_an_embedder_raises(
             time.sleep(0.05)
         assert memory.recall("tea").status == "ok"
         assert memory.parts.catchup._thread is worker
+
+
+class Changed(HashEmbedder):
+    """Other weights under the same name."""
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        return super().encode_documents([text[::-1] for text in texts])
+
+    encode_query = HashEmbedder.encode_query
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+@pytest.mark.parametrize("deadline_ms", [None, 60_000])
+def test_a_changed_model_is_noticed_at_the_first_question(
+    tmp_path: Path, readonly: bool, deadline_ms: float | None
+) -> None:
+    with open_memory(tmp_path, embedder=HashEmbedder(32)) as memory:
+        memory.store("a fern by the door")
+        assert memory.parts.catchup.drain() == 0
+        assert memory.recall("fern").status == "ok"
+    with open_memory(tmp_path, embedder=Changed(32), readonly=readonly) as memory:
+        for _ in range(2):
+            with pytest.raises(ModelMismatch, match="install the model"):
+                memory.recall("fern", deadline_ms=deadline_ms)
+    with open_memory(tmp_path, embedder=HashEmbedder(32), readonly=readonly) as memory:
+        assert memory.recall("fern", deadline_ms=deadline_ms).status == "ok"
+
+
+def test_the_model_is_compared_once_an_opening(tmp_path: Path) -> None:
+    embedder = Watched()
+    with open_memory(tmp_path, embedder=embedder) as memory:
+        memory.store("a fern by the door")
+        memory.parts.catchup.drain()
+    embedder.calls.clear()
+    with open_memory(tmp_path, embedder=embedder) as memory:
+        memory.recall("fern")
+        memory.recall("door")
+        memory.store("another fern")
+        memory.parts.catchup.drain()
+    assert sum(call == [CANARY] for call in embedder.calls) == 1
