@@ -197,6 +197,7 @@ def test_a_recall_imports_no_torch(cache: Path, tmp_path: Path) -> None:
         "import sys; from memory_core import open_memory\n"
         f"with open_memory({str(tmp_path / 'home')!r}, models_dir={str(cache)!r}) as memory:\n"
         "    memory.store('I moved to Lisbon in March')\n"
+        "    memory.parts.catchup.drain()\n"
         "    hits = memory.recall('Where do I live?').hits\n"
         "    assert hits[0].signals['dense'] > 0.2, hits\n"
         "heavy = {'torch', 'transformers', 'sentence_transformers', 'chromadb', 'onnx'}\n"
