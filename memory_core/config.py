@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     api_key: str | None = Field(default=None, repr=False)
     """Key of that endpoint."""
     dimensions: int | None = Field(default=None, ge=1, le=8192)
-    """Dimension asked of that endpoint."""
+    """Dimension asked of an endpoint, or to which a local model's vectors are cut."""
     runtime: Literal["auto", "torch", "onnx", "onnx-int8"] = "auto"
     """What runs local models; `auto` takes the exported ONNX file if there is one, else torch."""
     reranker: str | None = None

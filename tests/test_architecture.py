@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("parts", "keyed", "writing", "batches", "asking", "manager"),
     ("replay", "hooks", "aio", "build", "lifecycle", "serving"),
     ("migrate",),
-    ("evals", "testing", "samples", "interchange", "proofs", "bench"),
+    ("evals", "space", "testing", "samples", "interchange", "proofs", "bench"),
     ("serve",),
 )
 """Lowest first: a module imports only from its own package and from floors below."""

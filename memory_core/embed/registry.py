@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
 from memory_core.embed.base import Embedder
+from memory_core.embed.truncated import Truncated
 from memory_core.errors import InvalidSetting
 
 
@@ -32,7 +33,9 @@ class EmbedderOptions(TypedDict, total=False):
 
 
 _PROMPTS = ("query_prompt", "document_prompt")
-_LOCAL = frozenset({"pooling", "normalise", *_PROMPTS, "device", "batch_size", "runtime"})
+_LOCAL = frozenset(
+    {"pooling", "normalise", *_PROMPTS, "device", "batch_size", "runtime", "dimensions"}
+)
 _SHARED = frozenset({"runtime"})  # said of the reranker too, so no error where it has no use
 _REMOTE = frozenset(
     {*_PROMPTS, "batch_size", "base_url", "api_key", "dimensions", "limit", "timeout", "retries"}
@@ -85,8 +88,11 @@ def _local(spec: str, cache_dir: Path, allow_download: bool, options: EmbedderOp
     from memory_core.models.resolve import resolve
 
     given = _given(spec, options, _LOCAL)
+    dimensions = options.get("dimensions")
+    given.pop("dimensions", None)
     model = resolve(spec, cache_dir=cache_dir, allow_download=allow_download)
-    return local_embedder(model, cache_dir, **given)  # type: ignore[arg-type]  # names checked
+    made = local_embedder(model, cache_dir, **given)  # type: ignore[arg-type]  # names checked
+    return made if dimensions is None else Truncated(made, dimensions)
 
 
 def _given(embedder: str, options: EmbedderOptions, known: frozenset[str]) -> dict[str, object]:

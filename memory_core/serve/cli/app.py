@@ -12,6 +12,7 @@ from memory_core.serve.cli import (
     proving,
     reviewing,
     serving,
+    space,
     tracing_back,
     training,
     transfer,
@@ -27,7 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (writing, looking, transfer, upkeep, migrating, proving, bench, demo, serving):
+every = (
+    writing, looking, transfer, upkeep, migrating, space, proving, bench, demo, serving,
+)  # fmt: skip
+for module in every:
     for name, verb in module.VERBS.items():
         app.command(name)(verb)
 

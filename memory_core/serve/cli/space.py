@@ -1,0 +1,100 @@
+"""Verbs over the meaning space: similar, clusters, classify, map."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from memory_core.errors import InvalidInput
+from memory_core.serve.cli.session import Session, line
+
+
+def similar(
+    context: typer.Context,
+    wanted: Annotated[str, typer.Argument(help="A memory's id, or any text.")],
+    k: Annotated[int, typer.Option(help="How many memories.")] = 8,
+) -> None:
+    """Show the memories nearest to one, or to a text, by the model alone."""
+    from memory_core.space import similar as find
+
+    options: Session = context.obj
+    with options.open() as memory:
+        found = find(memory, wanted, k=k)
+    plain = [{"memory": one.memory, "similarity": one.similarity} for one in found]
+    told = "\n".join(f"{one.similarity:.3f}  {line(one.memory)}" for one in found)
+    options.emit(plain, told or "nothing stored yet")
+
+
+def clusters(
+    context: typer.Context,
+    count: Annotated[int | None, typer.Option(help="How many; chosen when left out.")] = None,
+    seed: int = 7,
+) -> None:
+    """Show the groups of memories that mean alike."""
+    from memory_core.space import clusters as find
+
+    options: Session = context.obj
+    with options.open() as memory:
+        found = find(memory, count=count, seed=seed)
+    plain = [
+        {"words": one.words, "centre": one.centre, "ids": [m.id for m in one.memories]}
+        for one in found
+    ]
+    told = "\n".join(
+        f"{len(one.memories):>5}  {', '.join(one.words)}\n       {line(one.centre)}"
+        for one in found
+    )
+    options.emit(plain, told)
+
+
+def classify(
+    context: typer.Context,
+    labels: Annotated[str, typer.Option(help="Two or more, with commas between.")],
+    session: Annotated[str | None, typer.Option(help="Only this session.")] = None,
+) -> None:
+    """Sort memories under labels, by the nearest label's text."""
+    from memory_core.space import classify as find
+
+    options: Session = context.obj
+    with options.open() as memory:
+        found = find(memory, labels.split(","), session=session)
+    plain = [{"id": one.memory.id, "label": one.label, "share": one.share} for one in found]
+    counted = Counter(one.label for one in found)
+    lines = [f"{one.label}  {one.share:.2f}  {line(one.memory)}" for one in found]
+    lines += [f"{number:>5}  {label}" for label, number in counted.most_common()]
+    options.emit(plain, "\n".join(lines) or "nothing stored yet")
+
+
+def map_verb(
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(help="The file: .png, .html, or no ending for both.")],
+    method: Annotated[Literal["pca", "tsne"], typer.Option(help="How to flatten.")] = "pca",
+    colour: Annotated[
+        Literal["kind", "session", "cluster"], typer.Option(help="What colours mean.")
+    ] = "kind",
+    seed: int = 7,
+) -> None:
+    """Draw the namespace as a two-dimensional map."""
+    from memory_core.space.map import draw, write_page, write_png
+
+    options: Session = context.obj
+    if out.suffix not in (".png", ".html", ""):
+        raise InvalidInput(f"{out.name} ends in neither .png nor .html; name such a file")
+    if not out.parent.is_dir():
+        raise InvalidInput(f"{out.parent} is no directory; name an existing one")
+    with options.open() as memory:
+        drawing = draw(memory, method=method, colour=colour, seed=seed)
+    kinds = (".png", ".html") if not out.suffix else (out.suffix,)
+    files = [out.with_suffix(kind) for kind in kinds]
+    for path in files:
+        (write_png if path.suffix == ".png" else write_page)(drawing, path)
+    plain: dict[str, Any] = {
+        "files": [str(path) for path in files], "memories": len(drawing.memories),
+        "groups": drawing.names,
+    }  # fmt: skip
+    told = f"{len(drawing.memories)} memories in {len(drawing.names)} groups: "
+    options.emit(plain, told + ", ".join(map(str, files)))
+
+
+VERBS = {"similar": similar, "clusters": clusters, "classify": classify, "map": map_verb}

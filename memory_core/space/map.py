@@ -1,0 +1,151 @@
+"""A namespace as a picture: its points in two dimensions, as PNG and as a page of its own.
+
+PCA keeps what differs most and is the same every time; t-SNE (van der Maaten & Hinton 2008) keeps
+neighbours together, and its distances between groups mean nothing. The page loads nothing.
+"""
+
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory_core.errors import MissingExtra
+from memory_core.manager import MemoryManager
+from memory_core.space.clusters import labels_of
+from memory_core.space.points import Points, enough, points
+from memory_core.types import Memory
+
+Method = Literal["pca", "tsne"]
+Colour = Literal["kind", "session", "cluster"]
+
+LEAST = 3
+SIZE = 900  # pixels of the page's drawing
+SHOWN = 160  # characters of a text
+COLOURS = (
+    "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#222255",
+    "#cc6600", "#117733", "#882255", "#44aa99",
+)  # fmt: skip
+"""After Paul Tol's schemes, which colour-blind people can tell apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Points in the plane, with the group of each."""
+
+    memories: tuple[Memory, ...] = field(repr=False)
+    places: NDArray[np.float64] = field(repr=False)
+    """`(n, 2)`, each axis 0..1."""
+    groups: tuple[str, ...] = field(repr=False)
+    method: Method
+    colour: Colour
+
+    def colour_of(self, group: str) -> str:
+        """Return the colour of a group; there are twelve, then they repeat."""
+        return COLOURS[self.names.index(group) % len(COLOURS)]
+
+    @property
+    def names(self) -> list[str]:
+        """The groups, in the order of their first memory."""
+        return list(dict.fromkeys(self.groups))
+
+
+def draw(
+    memory: MemoryManager, *, method: Method = "pca", colour: Colour = "kind", seed: int = 7
+) -> Drawing:
+    """Return the live memories of a namespace in the plane.
+
+    Raises:
+        InvalidInput: fewer than three memories.
+    """
+    found = enough(points(memory), LEAST, "a map")
+    return Drawing(found.memories, _flat(found, method, seed), _groups(found, colour, seed), method,
+                   colour)  # fmt: skip
+
+
+def write_png(drawing: Drawing, path: Path) -> None:
+    """Write the map as PNG.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtra("matplotlib", "plots") from error
+    figure = Figure(figsize=(8, 8), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for name in drawing.names:
+        some = np.array([group == name for group in drawing.groups])
+        x, y = drawing.places[some].T
+        axes.scatter(x, y, s=14, color=drawing.colour_of(name), label=name)
+    axes.set_title(f"{len(drawing.memories)} memories by {drawing.colour}, {drawing.method}")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    if len(drawing.names) <= len(COLOURS):
+        axes.legend(fontsize="small")
+    figure.savefig(path, dpi=120)
+
+
+def write_page(drawing: Drawing, path: Path) -> None:
+    """Write the map as a page that shows a memory's text under the pointer; it needs no network."""
+    dots = "\n".join(
+        f'<circle cx="{x * SIZE:.1f}" cy="{(1 - y) * SIZE:.1f}" r="5" '
+        f'fill="{drawing.colour_of(group)}"><title>{escape(_told(one, group))}</title></circle>'
+        for one, (x, y), group in zip(
+            drawing.memories, drawing.places.tolist(), drawing.groups, strict=True
+        )
+    )
+    legend = " ".join(
+        f'<span><b style="background:{drawing.colour_of(name)}"></b>{escape(name)}</span>'
+        for name in drawing.names
+    )
+    page = f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Map of memories</title>
+<style>
+body {{ font: 15px system-ui, sans-serif; margin: 1.5rem; max-width: {SIZE}px }}
+svg {{ width: 100%; border: 1px solid #ccc }}
+circle {{ opacity: .75 }} circle:hover {{ opacity: 1 }}
+span {{ margin-right: 1em }} b {{ display: inline-block; width: .8em; height: .8em }}
+</style></head><body>
+<h1>{len(drawing.memories)} memories by {drawing.colour}, {drawing.method}</h1>
+<p>{legend}</p>
+<svg viewBox="-12 -12 {SIZE + 24} {SIZE + 24}" role="img">
+{dots}
+</svg></body></html>
+"""
+    path.write_text(page, encoding="utf-8")
+
+
+def _flat(found: Points, method: Method, seed: int) -> NDArray[np.float64]:
+    if method == "pca":
+        from sklearn.decomposition import PCA
+
+        flat = PCA(n_components=2, random_state=seed).fit_transform(found.matrix)
+    else:
+        from sklearn.manifold import TSNE
+
+        perplexity = min(30.0, max(1.0, (len(found) - 1) / 3))
+        flat = TSNE(n_components=2, perplexity=perplexity, random_state=seed, init="pca",
+                    learning_rate="auto").fit_transform(found.matrix)  # fmt: skip
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    return np.asarray((flat - low) / np.maximum(high - low, 1e-12), dtype=np.float64)
+
+
+def _groups(found: Points, colour: Colour, seed: int) -> tuple[str, ...]:
+    if colour == "cluster":
+        labels = labels_of(enough(found, 4, "clustering"), count=None, seed=seed)
+        return tuple(f"cluster {number + 1}" for number in labels.tolist())
+    if colour == "session":
+        return tuple(one.session or "no session" for one in found.memories)
+    return tuple(one.kind for one in found.memories)
+
+
+def _told(one: Memory, group: str) -> str:
+    text = " ".join(one.text.split())
+    shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return f"{one.occurred_at:%Y-%m-%d} · {group}\n{shown}"
