@@ -154,12 +154,14 @@ def _checked(values: Mapping[str, Any]) -> Settings:
 
 def _from_file(path: Path) -> dict[str, Any]:
     """Return the file's values that the environment does not set, so that it goes before them."""
-    if not path.is_file():
+    if not path.exists():
         return {}
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidSetting(f"{path} is not valid TOML: {error}; correct it") from error
+    except OSError as error:
+        raise InvalidSetting(f"{path} cannot be read: {error.strerror}; correct it") from error
     return {
         name: value for name, value in values.items() if PREFIX + name.upper() not in os.environ
     }

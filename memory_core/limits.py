@@ -39,7 +39,7 @@ def check_text(text: object, where: str = "text") -> str:
         raise InvalidText(f"{where} is {type(text).__name__}, not str; pass the text itself")
     check_unicode(text, where)
     if not text.strip().strip("\x00"):
-        raise InvalidText(f"{where} is blank; store something that can be recalled")
+        raise InvalidText(f"{where} is blank; write something that can be recalled")
     size = len(text.encode())
     if size > MAX_TEXT_BYTES:
         raise InvalidText(

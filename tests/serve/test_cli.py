@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from memory_core.serve.cli import main
+from memory_core.serve.cli.session import session_of
 
 
 def run(*words: str, home: Path, code: int = 0, stdin: str | bytes = "") -> str:
@@ -118,6 +119,33 @@ def test_only_storing_makes_a_store(home: Path, tmp_path: Path) -> None:
         told = within("--namespace", "mistyped", *words, home=home, code=1)
         assert f"no namespace 'mistyped' in {home}" in told
     assert "mistyped" not in (home / "journal.db").read_bytes().decode("latin-1")
+
+
+def test_a_blank_name_is_refused_and_a_blank_variable_is_none(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MEMORY_HOME", "")
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    assert "home is blank" in within("--home", "", "store", "x", home=home, code=1)
+    assert "namespace is blank" in within("--namespace", "", "store", "x", home=home, code=1)
+    assert session_of(None, None, False).home == tmp_path / "user" / ".memory"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stored_text_rules_no_terminal(home: Path) -> None:
+    within("store", "a \x1b[31mred\x1b[0m \x07bell\x00 \x9b1m", home=home)
+    id = json.loads(within("list", "--json", home=home))[0]["id"]
+    for words in (["list"], ["recall", "red"], ["show", id], ["history", id]):
+        shown = within(*words, home=home)
+        assert "␛[31mred" in shown
+        assert not {"\x1b", "\x07", "\x00", "\x9b"} & set(shown)
+
+
+def test_a_settings_file_that_cannot_be_read_is_an_error(home: Path) -> None:
+    within("store", "x", home=home)
+    (home / "memory.toml").mkdir()
+    assert "memory.toml cannot be read" in within("list", home=home, code=1)
 
 
 def test_standard_input_is_kept_byte_for_byte_or_refused(home: Path) -> None:

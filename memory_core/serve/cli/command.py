@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -18,7 +17,7 @@ UsageError: Final[type[Exception]] = next(
 
 def options(
     context: typer.Context,
-    home: Annotated[Path | None, typer.Option(help="Directory of the store.")] = None,
+    home: Annotated[str | None, typer.Option(help="Directory of the store.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Whose memory.")] = None,
     embedder: Annotated[str | None, typer.Option(help="Embedding model, or `hash`.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memory_core.journal.home import home_of
 from memory_core.limits import DEFAULT_NAMESPACE
 from memory_core.types import Memory
 
@@ -38,7 +39,7 @@ class Session:
 
     def emit(self, value: Any, text: str) -> None:
         """Print one value: as JSON if asked, else as text for people."""
-        sys.stdout.write((dumps(value) if self.json else text.rstrip("\n")) + "\n")
+        sys.stdout.write((dumps(value) if self.json else visible(text.rstrip("\n"))) + "\n")
 
     def table(self, rows: Iterable[Sequence[Any]], *headers: str) -> None:
         """Print a table, with lines and colours on a terminal, plain columns elsewhere."""
@@ -52,17 +53,26 @@ class Session:
         Console(width=width, highlight=False, soft_wrap=False).print(table)
 
 
-def session_of(home: Path | None, namespace: str | None, as_json: bool, **settings: Any) -> Session:
-    """Return the session that options and environment name."""
-    place = home or Path(os.environ.get("MEMORY_HOME", "~/.memory"))
-    name = namespace or os.environ.get("MEMORY_NAMESPACE", DEFAULT_NAMESPACE)
+def session_of(home: str | None, namespace: str | None, as_json: bool, **settings: Any) -> Session:
+    """Return the session that options and environment name; a blank variable is none.
+
+    Raises:
+        InvalidInput: a blank home: it would be the working directory.
+    """
+    place = os.environ.get("MEMORY_HOME") or "~/.memory" if home is None else home
+    name = os.environ.get("MEMORY_NAMESPACE") or DEFAULT_NAMESPACE
     given = {key: value for key, value in settings.items() if value is not None}
-    return Session(place.expanduser(), name, as_json, given)
+    return Session(home_of(place), name if namespace is None else namespace, as_json, given)
 
 
 def dumps(value: Any) -> str:
     """Return a value as one JSON document; models and times included."""
     return json.dumps(value, ensure_ascii=False, default=_plain, indent=2)
+
+
+def visible(text: str) -> str:
+    """Return a text with its control characters as signs: what was stored rules no terminal."""
+    return text.translate(_SIGNS)
 
 
 def line(memory: Memory, width: int = 100) -> str:
@@ -82,4 +92,11 @@ def _plain(value: Any) -> Any:
 def _cell(value: Any) -> str:
     from rich.markup import escape
 
-    return escape(f"{value:.3f}" if isinstance(value, float) else str(value))
+    return escape(f"{value:.3f}" if isinstance(value, float) else visible(str(value)))
+
+
+_SIGNS = {
+    **{code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"},
+    127: "␡",
+    **dict.fromkeys(range(128, 160), "�"),
+}
