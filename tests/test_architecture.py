@@ -35,7 +35,7 @@ MAY_USE = {
     ("build", "replay"), ("build", "serving"), ("answers", "filters"), ("answers", "types"),
     ("types", "limits"),
     ("types", "errors"), ("limits", "errors"), ("filters", "limits"), ("filters", "errors"),
-    ("filters", "types"), ("tokens", "errors"), ("proofs", "interchange"),
+    ("filters", "types"), ("tokens", "errors"), ("proofs", "interchange"), ("proofs", "serve"),
     ("passage", "types"), ("bench", "samples"), ("bench", "interchange"),
     ("evals", "interchange"), ("evals", "bench"), ("evals", "samples"),
 }  # fmt: skip

@@ -62,6 +62,7 @@ class Service:
         self._canary = Canary(stores, every=self.bounds.health_seconds)
         self._busy = 0
         self._streams = 0
+        self._stopping = False
 
     async def operate(self, request: Request) -> Response:
         """Answer `POST /v1/<operation>`."""
@@ -92,11 +93,13 @@ class Service:
             raise Refusal(422, "InvalidInput", "after is the number of a journal entry; pass one")
         live = Live(self.stores, self._namespace(request), None if after is None else int(after))
         await self._work(live.begin)
+        if self._stopping:
+            raise Refusal(503, "StoreClosed", "the server is stopping; ask again soon")
 
         async def stream() -> AsyncIterator[bytes]:
             self._streams += 1
             try:
-                async for part in live.parts(self._work):
+                async for part in live.parts(self._work, until=lambda: self._stopping):
                     yield part
             finally:
                 self._streams -= 1
@@ -107,6 +110,10 @@ class Service:
         """Answer `GET /health`: 200 when the memory works, 503 when it does not."""
         found = await self._canary.check()
         return JSONResponse(found.model_dump(mode="json"), 200 if found.status == "ok" else 503)
+
+    def stop(self) -> None:
+        """End the live journals: a server that stops waits for what is being answered."""
+        self._stopping = True
 
     def close(self) -> None:
         """Finish what was begun, then close the memories."""

@@ -51,11 +51,11 @@ class Live:
             if self._after is None:
                 self._after = memory.journal.head.seq
 
-    async def parts(self, work: Work) -> AsyncIterator[bytes]:
-        """Yield the stream, for ever."""
+    async def parts(self, work: Work, *, until: Callable[[], bool]) -> AsyncIterator[bytes]:
+        """Yield the stream until told to end."""
         yield b": the journal, entry by entry\n\n"
         silent = 0.0
-        while True:
+        while not until():
             found = await work(self._look)
             for entry in found.entries:
                 yield _event(entry)

@@ -41,6 +41,8 @@ class Place:
     """Whether everybody on this machine may ask, without a key."""
     rights: Sequence[Right] = tuple(Right)
     """Of the key that is lent where none is kept."""
+    lend: bool = False
+    """Whether one is lent although others are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,15 @@ class Serving:
         key = _key_of_this_run(keys, place)
         self._socket = _bound(place)
         port = int(self._socket.getsockname()[1])
+        service = Service(stores, default=place.namespace, bounds=bounds)
         app = application(
-            Service(stores, default=place.namespace, bounds=bounds),
+            service,
             names=Names.of(place.host, port, place.also),
             keys=None if place.open else keys,
             mcp=mcp,
         )
-        self._server = uvicorn.Server(
+        self._server = _Server(
+            service,
             uvicorn.Config(
                 app, log_level="warning", access_log=False, ws="none", lifespan="on",
                 server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE_SECONDS,
@@ -103,12 +107,25 @@ class Serving:
         self._server.should_exit = True
 
 
+class _Server(uvicorn.Server):
+    """One that ends its live journals before it waits for what is being answered."""
+
+    def __init__(self, service: Service, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        self._service.stop()
+        await super().shutdown(sockets)
+
+
 def _key_of_this_run(keys: Keys, place: Place) -> str | None:
     """Check who may reach the server; return a key for this run where none is kept."""
     local = _is_loopback(place.host)
     if place.open and not local:
         raise InvalidSetting(f"--open on {place.host} would let the network in; leave one out")
-    if place.open or keys.list():
+    if place.open or (keys.list() and not place.lend):
         return None
     if not local:
         raise InvalidSetting(

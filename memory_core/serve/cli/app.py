@@ -9,11 +9,11 @@ from memory_core.serve.cli import (
     looking,
     migrating,
     models,
+    paging,
     proving,
     reviewing,
     serving,
     space,
-    tracing_back,
     training,
     transfer,
     upkeep,
@@ -37,7 +37,7 @@ for module in every:
 
 app.add_typer(models.app, name="models")
 app.add_typer(reviewing.app, name="review")
-app.add_typer(tracing_back.app, name="replay")
+app.add_typer(paging.app, name="replay")
 app.add_typer(serving.serve_app, name="serve")
 app.add_typer(training.app, name="train")
 app.add_typer(evals.app, name="evals")

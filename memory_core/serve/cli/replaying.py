@@ -14,7 +14,7 @@ from memory_core.replay import Replay
 from memory_core.serve.cli.session import Session, line
 from memory_core.types import from_micros
 
-app = typer.Typer(help="What was recalled, and why.", no_args_is_help=True)
+app = typer.Typer(help="What was recalled, and why.")
 
 RecallId = Annotated[str, typer.Argument(help="The recall's id, or `last`.")]
 

@@ -1,5 +1,6 @@
 """Verbs that serve the memory to others: mcp, serve and its keys."""
 
+import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -86,12 +87,18 @@ def run_server(options: Session, place: "Place", *, browse: bool = False) -> Non
     lines += [f"key     {told.key}, until this ends"] if told.key else []
     options.emit({"url": told.url, "page": told.page, "key": told.key}, "\n".join(lines))
     sys.stdout.flush()
-    if browse:
+    if browse and _has_screen():
         webbrowser.open(told.page)
     try:
         serving.run()
     finally:
         stores.close()
+
+
+def _has_screen() -> bool:
+    """Tell whether a person sits before it: a browser in a terminal would take the terminal."""
+    known = sys.platform in ("darwin", "win32")
+    return sys.stdout.isatty() and (known or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)))
 
 
 @keys_app.command("add")
