@@ -256,8 +256,9 @@ class Receipt(BaseModel):
     versions: int
     vectors: int
     recordings: int
-    residue: int
-    """Bytes of the erased text or vectors still found in files of the store: 0."""
+    residue: int | None
+    """Bytes of the erased text or vectors still found in files of the store: 0. None where the
+    files could not be cleaned or searched, see `notes`; the next opening cleans them."""
     same_text: tuple[str, ...] = ()
     """Ids of live memories of this namespace that hold the same text."""
     notes: tuple[str, ...] = ()

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from memory_core import open_memory
+from memory_core.errors import NotFound
+from memory_core.journal import database, erase
 from memory_core.journal.database import Database
 from memory_core.journal.erase import live_values
+from memory_core.lifecycle import search
 from memory_core.lifecycle.erase import faults_of
 from memory_core.lifecycle.residue import count_in_files
 
@@ -126,3 +129,43 @@ def test_what_another_process_had_queued_is_not_written_after_an_erasure(tmp_pat
     with open_memory(tmp_path, embedder="hash") as memory:
         assert memory.parts.recorder is not None
         assert memory.parts.recorder.list() == []
+
+
+def test_a_search_that_fails_loses_no_receipt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_memory(tmp_path, embedder="hash") as memory:
+        gone = memory.store("the gate code is 4471 xyzzy")
+        with monkeypatch.context() as patch:
+            patch.setattr(search, "__file__", str(tmp_path / "no such program"))
+            receipt = memory.erase(gone.id)
+        assert receipt.residue is None
+        assert "opening the store does it" in receipt.notes[0]
+        assert faults_of(memory.journal, receipt) == []
+        with pytest.raises(NotFound):
+            memory.get(gone.id)
+        ns_id = memory.journal.identity.ns_id
+        with memory.journal.database.read() as connection:
+            assert list(erase.unclean(connection, ns_id)) == [receipt.entry]
+    with open_memory(tmp_path, embedder="hash") as memory:
+        with memory.journal.database.read() as connection:
+            assert not erase.unclean(connection, ns_id)
+        assert memory.erase(memory.store("another text").id).residue == 0
+
+
+def test_a_store_that_is_busy_after_an_erasure_loses_no_receipt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
+    with open_memory(tmp_path, embedder="hash", index="exact") as memory:
+        gone = memory.store("the gate code is 4471 xyzzy")
+        with memory.journal.database.read() as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM memories").fetchall()  # reads an old state
+            receipt = memory.erase(gone.id)
+            reader.execute("COMMIT")
+        assert receipt.residue is None
+        assert "locked" in receipt.notes[0]
+    with open_memory(tmp_path, embedder="hash", index="exact") as memory:
+        assert memory.journal.verify() == []
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and b"xyzzy" in p.read_bytes()]

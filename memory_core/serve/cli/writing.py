@@ -73,7 +73,7 @@ def erase(context: typer.Context, id: Id) -> None:
         receipt = memory.erase(id)
     told = "\n".join(f"{name:<11} {value}" for name, value in receipt.model_dump().items())
     options.emit(receipt, f"erased\n{told}")
-    if receipt.residue:
+    if receipt.residue != 0:
         raise typer.Exit(3)
 
 
