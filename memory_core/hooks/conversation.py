@@ -94,9 +94,20 @@ class Placed:
         """The normalised texts of the conversation."""
         return tuple(self._said.values())
 
+    def again(self, messages: Sequence[Message]) -> Section | None:
+        """Place what is known if the last user message has its section already, and return that.
+
+        An agent that calls tools asks its model several times a turn.
+        """
+        last = last_user(messages)
+        found = self._matched(messages[: last + 1])
+        if (place := found[last]) is None:
+            return None
+        self._settle(messages, found)
+        return place.section
+
     def add(self, messages: Sequence[Message], make: Make) -> Section:
         """Place the sections of earlier turns, make one for the last user message, return it."""
-        self._before = self.messages
         last = last_user(messages)
         self._said = {
             text: self._said.get(text) or normalised(text)
@@ -106,15 +117,18 @@ class Placed:
         found = self._matched(messages[:last])
         self._places = [place for place in found if place is not None]
         section = make(self.shown)
-        content = messages[last].get("content")
-        found.append(_Place(content, section) if section.text else None)
-        self._places += [place for place in found[last:] if place is not None]
+        self._settle(messages, [*found, _Place(messages[last].get("content"), section)])
+        return section
+
+    def _settle(self, messages: Sequence[Message], found: Sequence[_Place | None]) -> None:
+        """Write the prompt: the sections found stand in the messages, in order."""
+        self._before = self.messages
+        self._places = [place for place in found if place is not None]
         placed = [
-            dict(message) if place is None else _with(message, place.section.text)
+            _with(message, place.section.text) if place and place.section.text else dict(message)
             for message, place in zip(messages, found, strict=False)
         ]
-        self.messages = (*placed, *(dict(message) for message in messages[last + 1 :]))
-        return section
+        self.messages = (*placed, *(dict(message) for message in messages[len(found) :]))
 
     def drop(self, id: str) -> None:
         """Take out every section that shows a memory."""

@@ -112,6 +112,7 @@ class MemoryHooks:
         self._speaker = None if speaker is None else limits.check_name(speaker, "speaker")
         self._summarise = summarise
         self._now = self._begun()
+        self._last = Turn()
         if self._lanes is not None:
             self._lanes.warm_up(lambda: memory.recall("warm-up", k=1, record=False))
 
@@ -181,6 +182,11 @@ class MemoryHooks:
         text = said if isinstance(said, str) else text_of(said[last_user(said)])
         if not text.strip():
             return Turn(messages=() if isinstance(said, str) else tuple(map(dict, said)))
+        if not isinstance(said, str) and (known := now.placed.again(said)) is not None:
+            return replace(
+                self._last, messages=now.placed.messages, context=known.text, delta="",
+                cache_prefix_kept=now.placed.kept,
+            )  # fmt: skip
         result = self.memory.recall(
             text, k=self._k, token_budget=self._budget, deadline_ms=self._deadline_ms,
             where=self._where, session=self.session,
@@ -188,9 +194,9 @@ class MemoryHooks:
         if result.query.seq != now.head:
             self._follow_changes(now)
             now.head = result.query.seq
-        turn = self._turn(now, said, result)
+        self._last = self._turn(now, said, result)
         now.changes.clear()
-        return turn
+        return self._last
 
     def _turn(self, now: _Session, said: str | Sequence[Message], result: RecallResult) -> Turn:
         def made(shown: Mapping[str, str], conversation: Sequence[str] = ()) -> Section:

@@ -128,6 +128,21 @@ def test_a_conversation_keeps_its_bytes_from_turn_to_turn(memory: MemoryManager)
     assert history[1] == {"role": "user", "content": "When does Rex eat?"}
 
 
+def test_a_tool_loop_keeps_the_section_of_its_turn(memory: MemoryManager) -> None:
+    memory.store("Rex eats at seven")
+    hooks = MemoryHooks(memory, session="s1")
+    talk: list[dict[str, object]] = [{"role": "user", "content": "When does Rex eat?"}]
+    first = hooks.before_turn(talk)
+    hooks.on_tool_result("Rex eats fish at seven, says the calendar")
+    talk.append({"role": "tool", "content": "seven"})
+    again = hooks.before_turn(talk)
+    assert again.messages[:1] == first.messages
+    assert (again.delta, again.cache_prefix_kept) == ("", 1.0)
+    assert again.recall_id == first.recall_id
+    talk += [{"role": "assistant", "content": "At 7."}, talk[0]]
+    assert "calendar" in hooks.before_turn(talk).delta
+
+
 def test_a_changed_conversation_is_reported(memory: MemoryManager) -> None:
     memory.store("Rex eats at seven")
     hooks = MemoryHooks(memory, session="s1")
