@@ -21,7 +21,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --upgrade pip
 	$(RUN)/python -m pip install --quiet -c constraints.txt torch
-	$(RUN)/python -m pip install --quiet -c constraints.txt -e '.[offline,onnx,train,evals,server,dev]'
+	$(RUN)/python -m pip install --quiet -c constraints.txt -e '.[offline,onnx,train,evals,server,frameworks,dev]'
 	touch $@
 
 clean:

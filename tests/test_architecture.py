@@ -51,6 +51,20 @@ ONLY_IN = {
 }
 
 
+ADAPTERS = sorted((ROOT.parent / "adapters" / "memory_adapters").glob("*.py"))
+SHARED = {"extras", "shelf", "log", "conversations"}
+
+
+@pytest.mark.parametrize("path", ADAPTERS, ids=lambda p: p.name)
+def test_adapters_use_public_names_and_not_each_other(path: Path) -> None:
+    for names in imports(ast.parse(path.read_text())):
+        if names[0] == "memory_core":
+            assert len(names) == 2, f"{path.name} imports {'.'.join(names)}"
+            assert names[1] in memory_core.__all__, f"{path.name} imports {names[1]}"
+        if names[0] == "memory_adapters":
+            assert names[1] in SHARED, f"{path.name} imports {names[1]}"
+
+
 def floor_of(package: str) -> int:
     return next(n for n, floor in enumerate(FLOORS) if package in floor)
 
@@ -91,7 +105,7 @@ def test_libraries_stay_where_they_belong(path: Path) -> None:
         assert homes is None or place.startswith(homes), f"{place} imports {names[0]}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*FILES, *ADAPTERS], ids=lambda p: "/".join(p.parts[-2:]))
 def test_sizes(path: Path) -> None:
     source = path.read_text()
     assert len(source.splitlines()) <= MAX_LINES

@@ -10,10 +10,10 @@ a checkpoint, stays as it was, and the prompt keeps its bytes from call to call.
 import asyncio
 import json
 import uuid
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from memory_adapters.conversations import Conversations
 from memory_adapters.extras import needs
 from memory_adapters.shelf import Shelf, Value
 from memory_core import Hit, InvalidInput, Memory, MemoryHooks, MemoryManager, ToolResult
@@ -27,7 +27,6 @@ with needs("langchain", "langchain"):
     from langchain_core.vectorstores import VectorStore
     from langgraph.config import get_config
 
-THREADS = 256  # conversations whose injected texts are remembered at once
 _ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 
 
@@ -44,8 +43,7 @@ class MemoryMiddleware(AgentMiddleware):
         super().__init__()
         self.memory = memory
         self._session = session
-        self._options = options
-        self._hooks: OrderedDict[str, MemoryHooks] = OrderedDict()
+        self._talks = Conversations(memory, **options)
 
     def wrap_model_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
         """Answer with the memory's records in the user's messages."""
@@ -66,13 +64,7 @@ class MemoryMiddleware(AgentMiddleware):
 
     def _hooks_now(self) -> MemoryHooks:
         thread = get_config().get("configurable", {}).get("thread_id") or self._session
-        hooks = self._hooks.pop(str(thread), None)
-        if hooks is None:
-            hooks = MemoryHooks(self.memory, session=str(thread), **self._options)
-        self._hooks[str(thread)] = hooks
-        while len(self._hooks) > THREADS:
-            self._hooks.popitem(last=False)
-        return hooks
+        return self._talks.of(str(thread))
 
     def _injected(self, request: Any, hooks: MemoryHooks) -> Any:
         given: list[AnyMessage] = request.messages
