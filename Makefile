@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON ?= python3
 RUN := $(VENV)/bin
 
-.PHONY: demo test prove check clean
+.PHONY: demo test conformance prove check clean
 
 demo: $(VENV)/installed
 	$(RUN)/memory demo
@@ -13,6 +13,9 @@ test: $(VENV)/installed
 	$(RUN)/ruff check .
 	$(RUN)/mypy
 	$(RUN)/python -m pytest -n 2 --dist loadfile
+
+conformance: $(VENV)/installed
+	$(RUN)/python tests/conformance/run.py
 
 prove: $(VENV)/installed
 	$(RUN)/memory prove all
