@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from memory_core.bench.filling import wait_for_index
-from memory_core.build import Wired, open_memory
+from memory_core.build import open_memory
 from memory_core.errors import InvalidInput
 from memory_core.evals.leaks import Labels, check_haystack
+from memory_core.evals.models import Models, models_of
 from memory_core.evals.task import Haystack
-from memory_core.evals.vectors import KeptVectors
 from memory_core.manager import MemoryManager
 
 LARGE = 5_000
@@ -50,7 +50,7 @@ class Homes:
     tell: Callable[[str], None] = lambda what: None
     seconds: dict[str, float] = field(default_factory=lambda: {"store": 0.0, "embed": 0.0})
     memories: int = 0
-    _models: dict[str, Any] = field(default_factory=dict)
+    _models: Models | None = None
 
     @contextmanager
     def filled(self, haystack: Haystack) -> Iterator[Filled]:
@@ -69,18 +69,10 @@ class Homes:
             yield self._store(memory, haystack, labels)
 
     def _open(self, home: Path, namespace: str) -> MemoryManager:
-        memory = open_memory(home, namespace=namespace, **{**self.settings, **self._models})
-        if self._models:
-            return memory
-        embedder = memory.parts.embedder
-        if self.vectors is not None:
-            embedder = KeptVectors(embedder, self.vectors)
-        self._models["embedder"] = embedder
-        wired = memory.parts.wiring
-        if isinstance(wired, Wired) and wired.reranker is not None:
-            self._models["reranker"] = wired.reranker
-        memory.close()
-        return open_memory(home, namespace=namespace, **{**self.settings, **self._models})
+        if self._models is None:
+            self._models = models_of(self.settings, self.vectors)
+        given = {**self.settings, **self._models.given}
+        return open_memory(home, namespace=namespace, **given)
 
     def _store(self, memory: MemoryManager, haystack: Haystack, labels: Labels) -> Filled:
         self.tell(f"storing {len(haystack.drafts):,} turns")

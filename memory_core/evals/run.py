@@ -22,6 +22,7 @@ from memory_core.evals.metrics import found
 from memory_core.evals.pool import pooled
 from memory_core.evals.result import Place, Result, Row
 from memory_core.evals.task import Haystack, Level, Question, Task
+from memory_core.manager import MemoryManager
 from memory_core.version import __version__
 
 TOKEN_BUDGET = 1_000
@@ -60,11 +61,11 @@ def evaluate(task: Task, plan: Plan) -> Result:
     homes = Homes(plan.settings, plan.vectors, plan.tell)
     rows: list[Row] = []
     count, asking = 0, 0.0
-    under: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     for haystack in haystacks_of(task, plan):
         count += 1
         with homes.filled(haystack) as filled:
-            under = under or _under(filled)
+            told = told or under(filled.memory)
             begun = time.perf_counter()
             rows += ask_all(filled, task, plan)
             asking += time.perf_counter() - begun
@@ -73,11 +74,11 @@ def evaluate(task: Task, plan: Plan) -> Result:
     return Result(
         task=task.name, main=task.main, levels=task.levels,
         data=task.path.name, sha256=_sha256(task.path), version=__version__,
-        settings={name: _plain(value) for name, value in plan.settings.items()},
+        settings={name: plain(value) for name, value in plan.settings.items()},
         k=plan.k or task.k, token_budget=plan.token_budget, deadline_ms=plan.deadline_ms,
         pooled=plan.pooled, limit=plan.limit, processors=os.cpu_count() or 1,
         haystacks=count, memories=homes.memories,
-        seconds={**homes.seconds, "ask": asking}, rows=tuple(rows), **under,
+        seconds={**homes.seconds, "ask": asking}, rows=tuple(rows), **told,
     )  # fmt: skip
 
 
@@ -189,9 +190,9 @@ def _strings(value: object) -> Iterator[str]:
             yield from _strings(part)
 
 
-def _under(filled: Filled) -> dict[str, Any]:
+def under(memory: MemoryManager) -> dict[str, Any]:
     """Return the models and the threshold that a run is under."""
-    parts = filled.memory.parts
+    parts = memory.parts
     judge = parts.wiring.judge if parts.wiring else None
     settings = parts.wiring.settings if parts.wiring else config.Settings()
     return {
@@ -206,5 +207,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _plain(value: object) -> str | int | float | bool | None:
+def plain(value: object) -> str | int | float | bool | None:
+    """Return a setting as JSON can carry it."""
     return value if isinstance(value, str | int | float | bool | None) else str(value)

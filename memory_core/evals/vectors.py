@@ -1,16 +1,20 @@
 """Vectors kept on disk between evaluations, so that a text is encoded once per model.
 
-    <directory>/<fingerprint>.keys   32 bytes a row: sha256 of the text
-    <directory>/<fingerprint>.f32    the vectors, float32, in the same order
+    <directory>/<fingerprint>.rows    a row a text: its sha256, then its vector in float32
 
-Both files only grow; a row counts when both hold it whole, so a killed run loses its last batch
-at most. Queries are always encoded anew: their cost is part of a recall's latency.
+The file only grows, whole batches at a time under a lock, so several runs may share it, and a
+killed one leaves a part of a row at most, which the next cuts off. Queries are always encoded
+anew: their cost is part of a recall's latency.
 """
 
+import fcntl
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import BinaryIO
 
 import numpy as np
 
@@ -24,7 +28,7 @@ class KeptVectors:
 
     Args:
         embedder: encodes what is not kept.
-        directory: where the files lie; made at first use. One writing process at a time.
+        directory: where the file lies; made at first use.
 
     Example:
         >>> import tempfile
@@ -38,8 +42,10 @@ class KeptVectors:
         self._embedder = embedder
         self._lock = Lock()
         directory.mkdir(parents=True, exist_ok=True)
-        name = embedder.fingerprint.digest
-        self._keys, self._rows = directory / f"{name}.keys", directory / f"{name}.f32"
+        self._path = directory / f"{embedder.fingerprint.digest}.rows"
+        self._row = np.dtype(
+            [("key", f"V{_KEY_BYTES}"), ("vector", "<f4", embedder.fingerprint.dimension)]
+        )
         self._kept = self._read()
 
     @property
@@ -77,21 +83,25 @@ class KeptVectors:
         return self._embedder.encode_query(text)
 
     def _keep(self, keys: list[bytes], vectors: Vectors) -> None:
-        with self._keys.open("ab") as names, self._rows.open("ab") as rows:
-            names.write(b"".join(keys))
-            rows.write(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
+        rows = np.empty(len(keys), dtype=self._row)
+        rows["key"], rows["vector"] = keys, vectors
+        with self._locked() as file:
+            file.seek(os.fstat(file.fileno()).st_size // self._row.itemsize * self._row.itemsize)
+            file.write(rows.tobytes())
         self._kept.update(zip(keys, vectors, strict=True))
 
     def _read(self) -> dict[bytes, Vectors]:
-        """Return what is kept, after cutting off what only one of the files holds whole."""
-        row_bytes = 4 * self.fingerprint.dimension
-        for path in (self._keys, self._rows):
-            path.touch()
-        count = min(self._keys.stat().st_size // _KEY_BYTES, self._rows.stat().st_size // row_bytes)
-        for path, size in ((self._keys, _KEY_BYTES), (self._rows, row_bytes)):
-            with path.open("r+b") as file:
-                file.truncate(count * size)
-        names = self._keys.read_bytes()
-        vectors = np.fromfile(self._rows, dtype="<f4").reshape(count, self.fingerprint.dimension)
-        keys = (names[start : start + _KEY_BYTES] for start in range(0, len(names), _KEY_BYTES))
-        return dict(zip(keys, vectors.astype(np.float32, copy=False), strict=True))
+        """Return what is kept; a part of a row at the end is cut off."""
+        self._path.touch()
+        with self._locked() as file:
+            whole = self._path.stat().st_size // self._row.itemsize * self._row.itemsize
+            file.truncate(whole)
+        rows = np.fromfile(self._path, dtype=self._row)
+        vectors = np.ascontiguousarray(rows["vector"], dtype=np.float32)
+        return {row.tobytes(): vector for row, vector in zip(rows["key"], vectors, strict=True)}
+
+    @contextmanager
+    def _locked(self) -> Iterator[BinaryIO]:
+        with self._path.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file  # closing it gives the lock back, after what was written is flushed

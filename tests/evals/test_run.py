@@ -211,7 +211,7 @@ def test_vectors_are_kept_and_a_torn_file_loses_its_last_row_only(tmp_path: Path
     assert np.array_equal(first[0], first[20])
     assert np.array_equal(KeptVectors(model, tmp_path).encode_documents(texts), first[:20])
     assert model.encoded == 20
-    (rows,) = tmp_path.glob("*.f32")
+    (rows,) = tmp_path.glob("*.rows")
     rows.write_bytes(rows.read_bytes()[:-3])
     again = KeptVectors(model, tmp_path)
     assert np.array_equal(again.encode_documents(texts), first[:20])

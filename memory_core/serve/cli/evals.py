@@ -1,6 +1,7 @@
 """`memory evals`: what the memory finds, on published question sets and on one's own."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,6 +92,55 @@ def sample(
     _run(context, lambda path: task(), Path(), out, plan)
 
 
+@app.command("own")
+def own(
+    context: typer.Context, settings: Settings = None, limit: Limit = None,
+    k: Annotated[int, typer.Option("--k", min=1, max=200, help="Hits asked for.")] = 20,
+    out: Out = None,
+) -> None:  # fmt: skip
+    """Ask the namespace's own recorded questions again; relevant is what was used afterwards."""
+    from memory_core.evals.ownlog import evaluate_own
+
+    options: Session = context.obj
+    given = {**options.settings, **parsed(settings)}
+    with replace(options, settings=given).open() as memory:
+        _tell(options, evaluate_own(memory, given, k, limit), out)
+
+
+@app.command("deadline")
+def deadline(
+    context: typer.Context,
+    data: Annotated[
+        Path | None, typer.Option(help="A LoCoMo file; the sample conversation without one.")
+    ] = None,
+    at: Annotated[
+        list[float] | None, typer.Option("--at", min=1, help="Milliseconds; repeatable.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Questions at a time.")] = 2,
+    settings: Settings = None,
+    limit: Limit = None,
+    pooled: Pooled = False,
+    vectors: Vectors = None,
+    out: Out = None,
+) -> None:
+    """Show what a deadline of 50, 150 and 500 ms keeps and costs, under two threads."""
+    from memory_core.evals import deadline as measuring
+    from memory_core.evals.locomo import locomo as task
+    from memory_core.evals.run import Plan
+    from memory_core.evals.sample import sample
+
+    options: Session = context.obj
+    given = {**options.settings, **parsed(settings)}
+    with telling() as tell:
+        plan = Plan(settings=given, limit=limit, pooled=pooled, vectors=vectors, tell=tell)
+        deadlines = tuple(at) if at else measuring.DEADLINES_MS
+        chosen = sample() if data is None else task(data)
+        found = measuring.measure(chosen, plan, deadlines, threads)
+    options.emit(found.model_dump(mode="json"), measuring.markdown_of(found))
+    if out is not None:
+        measuring.write(found, out)
+
+
 @app.command("compare")
 def compare(
     context: typer.Context,
@@ -107,6 +157,37 @@ def compare(
     if out is not None:
         comparing.write(found, out)
     options.emit(found.as_json(), comparing.markdown_of(found))
+
+
+@app.command("mteb")
+def mteb(
+    context: typer.Context,
+    data: Annotated[Path, typer.Option(help="Folder with scifact, stsb and banking77.")],
+    model: Annotated[str, typer.Option(help="Embedder, as in the setting.")] = "default",
+    reranker: Annotated[str | None, typer.Option(help="Cross-encoder, for reranking.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task; repeatable.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="mteb.json of another model, to compare with.")
+    ] = None,
+    settings: Settings = None,
+    vectors: Vectors = None,
+    out: Out = None,
+) -> None:
+    """Judge an embedder and a reranker by MTEB-type tasks on local files."""
+    from memory_core.evals import mteb as judging
+
+    options: Session = context.obj
+    given = {**options.settings, **parsed(settings)}
+    given |= {} if model == "default" else {"embedder": model}
+    given |= {} if reranker is None else {"reranker": reranker}
+    other = None if against is None else judging.load_judged(against)
+    with telling() as tell:
+        chosen = tuple(task) if task else None
+        found = judging.judge(judging.Trial(data, given, chosen, vectors, tell))
+    told = found.model_dump(mode="json", exclude={"scores": {"__all__": {"items", "gold"}}})
+    options.emit(told, judging.markdown_of(found, other))
+    if out is not None:
+        judging.write(found, out, other)
 
 
 @app.command("abstention")
@@ -165,13 +246,18 @@ def _run(
     out: Path | None,
     plan: dict[str, Any],
 ) -> None:
-    from memory_core.evals.report import markdown_of, summary_of, write
     from memory_core.evals.run import Plan, evaluate
 
     options: Session = context.obj
     settings = {**options.settings, **plan.pop("settings")}
     with telling() as tell:
         result = evaluate(task(data), Plan(settings=settings, tell=tell, **plan))
+    _tell(options, result, out)
+
+
+def _tell(options: Session, result: Any, out: Path | None) -> None:
+    from memory_core.evals.report import markdown_of, summary_of, write
+
     told = result.model_dump(mode="json", exclude={"rows", "summary"})
     options.emit({**told, "summary": summary_of(result)}, markdown_of(result))
     if out is not None:
