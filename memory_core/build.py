@@ -25,11 +25,13 @@ from memory_core.index.retriever import DenseRetriever
 from memory_core.journal.home import home_of
 from memory_core.journal.journal import Journal
 from memory_core.journal.links import LinkReader
-from memory_core.lifecycle.erase import erase_memory, resume
+from memory_core.lifecycle.erase import Erasing, Reach, resume
 from memory_core.lifecycle.importance import CueImportance
+from memory_core.lifecycle.secrets import SecretGuard
 from memory_core.limits import DEFAULT_NAMESPACE
 from memory_core.manager import MemoryManager
 from memory_core.parts import NOTHING, Admission, Instead, Parts
+from memory_core.recall.cap import CapStage
 from memory_core.recall.context import ContextStage
 from memory_core.recall.diversify import DiversifyStage, Diversity
 from memory_core.recall.fuse import FuseStage, Weights
@@ -49,7 +51,6 @@ from memory_core.serving import (
 )
 from memory_core.terms import terms
 from memory_core.tokens import TokenCounter
-from memory_core.types import Receipt
 
 LEAST_TIME, MOST_TIME = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The years 1 to 9999, in microseconds since 1970."""
@@ -177,12 +178,10 @@ def _wire(journal: Journal, settings: Settings, how: Opening) -> MemoryManager:
     recordings = Recordings(
         journal.home, journal.identity.uid, bounds, under, erased=lambda: journal.last_erasure
     )
-    redact = recordings.redact  # also when nothing is recorded any more: older ones may be there
+    # recordings also when nothing is recorded any more: older ones may be there
+    reach = Reach(recordings.redact, derived.erased, recordings.drop)
     if writable:
-        resume(journal, redact=redact, rebuild=derived.erased)
-
-    def erase(number: int) -> Receipt:
-        return erase_memory(journal, number, redact=redact, rebuild=derived.erased)
+        resume(journal, reach)
 
     return MemoryManager(
         Parts(
@@ -192,12 +191,9 @@ def _wire(journal: Journal, settings: Settings, how: Opening) -> MemoryManager:
             stages=wired.stages(settings),
             wiring=wired,
             rate=CueImportance(),
-            admission=Admission(
-                quarantine=frozenset(settings.quarantine),
-                many_valued=frozenset(settings.many_valued),
-            ),
+            admission=_admission(settings),
             count=TokenCounter().count,
-            erase=erase,
+            erase=Erasing(journal, reach),
             recorder=recordings if _recorded(settings, how, writable=writable) else None,
             clock=journal.clock,
             derived=derived,
@@ -291,8 +287,18 @@ def _stages(
         TemporalStage(),
         RerankStage(reranker, settings.rerank_count, reader=reader),
         ScoreStage(_boosts(settings), min_relevance=settings.min_relevance),
+        CapStage(settings.untrusted_share),
         DiversifyStage(retriever, _diversity(settings)),
     ]
+
+
+def _admission(settings: Settings) -> Admission:
+    given = settings.secrets
+    return Admission(
+        admit=SecretGuard({}, given) if isinstance(given, str) else SecretGuard(given),
+        quarantine=frozenset(settings.quarantine),
+        many_valued=frozenset(settings.many_valued),
+    )
 
 
 def _links(journal: Journal) -> LinkReader:

@@ -24,9 +24,11 @@ ELSEWHERE = frozenset({"MEMORY_HOME", "MEMORY_NAMESPACE", "MEMORY_DATA", "MEMORY
 """Variables with our prefix that are not settings."""
 DECIDING = (
     "candidates", "dense_weight", "lexical_weight", "recency_weight", "importance_weight",
-    "min_relevance", "diversity", "rerank_count", "metric",
+    "min_relevance", "untrusted_share", "diversity", "rerank_count", "metric",
 )  # fmt: skip
 """The settings that decide what a recall answers, apart from the models: recorded with it."""
+
+SecretMode = Literal["off", "flag", "redact", "reject"]
 
 
 class Settings(BaseSettings):
@@ -87,8 +89,12 @@ class Settings(BaseSettings):
     """MMR's lambda: 1 ranks by score alone; the built-in value when None."""
     many_valued: tuple[str, ...] = ()
     """Attributes that may hold several values at once; `*` for all, so that no write closes one."""
+    untrusted_share: float = Field(default=0.5, ge=0, le=1)
+    """Most of k that hits of one untrusted tool's or document's writer may take; 1 turns it off."""
     quarantine: tuple[Source, ...] = ()
     """Sources whose memories are not recalled before a review has let them in."""
+    secrets: SecretMode | dict[Source, SecretMode] = {"tool": "redact", "document": "redact"}
+    """What becomes of secrets in a draft, for all sources or by source; `flag` where not named."""
     recordings: bool = True
     """Whether recalls are recorded for replay."""
     recordings_mb: int = Field(default=64, ge=1)

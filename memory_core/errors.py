@@ -5,6 +5,7 @@ Each message says what is wrong, where, and ends with what to do next.
     MemoryCoreError
     ├── InvalidInput            the caller's value is wrong; nothing was written  (a ValueError)
     │   ├── InvalidText         empty, blank, NUL-only, lone surrogates, too large
+    │   ├── SecretRefused       the source is set to reject texts that hold secrets
     │   ├── InvalidMetadata     None, NaN, nested, oversized
     │   ├── InvalidFilter       unknown field or operator in `where`
     │   ├── InvalidVector       NaN, infinite, zero or wrong-dimension vectors
@@ -40,6 +41,10 @@ class InvalidInput(MemoryCoreError, ValueError):
 
 class InvalidText(InvalidInput):
     """A text that cannot be stored or recalled byte for byte."""
+
+
+class SecretRefused(InvalidInput):
+    """A draft holds a secret, and its source is set to reject them."""
 
 
 class InvalidMetadata(InvalidInput):

@@ -215,13 +215,16 @@ class MemoryManager:
         return writing.change(self.parts, id, lambda number, at: Forgotten(number, reason))
 
     def erase(self, id: str) -> Receipt:
-        """Remove every trace of a memory from every file, and return the proof.
+        """Remove every trace of a memory, and of what was derived from it, and return the proof.
 
         Raises:
             NotFound: no such memory in this namespace.
         """
         self.get(id)
-        return self.parts.erase(writing.number_in(id))
+        receipts = self.parts.erase([writing.number_in(id)])
+        if not receipts:  # another process was first
+            raise writing.not_found(id)
+        return receipts[0]
 
     def outcome(self, key: str) -> Outcome:
         """Tell, for good, whether a write with that idempotency key is stored."""

@@ -83,10 +83,14 @@ class Recorder(Protocol):
 
 
 class Eraser(Protocol):
-    """Removes a memory from the journal and from every copy derived from it."""
+    """Removes memories from the journal and from every copy derived from them."""
 
-    def __call__(self, number: int) -> Receipt:
-        """Erase, search every file for what is left, and return the receipt."""
+    def __call__(self, numbers: Sequence[int]) -> tuple[Receipt, ...]:
+        """Erase, search every file for what is left, and return the receipts in order."""
+        ...
+
+    def drop_recordings(self, session: str | None) -> int:
+        """Remove the recordings of a session, or all of the namespace; return how many."""
         ...
 
 

@@ -177,7 +177,7 @@ class Memory(BaseModel):
     attribute: str | None
     metadata: dict[str, MetadataValue]
     key: str | None
-    writer: str | None
+    writer: str | None = None
 
     def __repr__(self) -> str:
         """Identify the memory without showing its text, so that logs stay clean."""
@@ -260,9 +260,11 @@ class Receipt(BaseModel):
     """Bytes of the erased text or vectors still found in files of the store: 0. None where the
     files could not be cleaned or searched, see `notes`; the next opening cleans them."""
     same_text: tuple[str, ...] = ()
-    """Ids of live memories of this namespace that hold the same text."""
+    """Ids of live memories of this namespace that say the same: equal text, or counted with it."""
+    derived: tuple[str, ...] = ()
+    """Ids of memories that were derived from it and erased with it."""
     notes: tuple[str, ...] = ()
-    """What could not be proven from here: copies on a server."""
+    """What lies outside the store's files: exports, backups, copies on a server."""
 
 
 def _as_mapping(value: Draft | Mapping[str, object] | str) -> dict[str, object]:

@@ -13,12 +13,22 @@ from memory_core import limits
 from memory_core.errors import InvalidInput, KeyReused, NotFound
 from memory_core.journal.codes import STATES
 from memory_core.journal.entries import Entry
-from memory_core.journal.events import Event, Expired, Linked, Revised, Stored, Superseded
+from memory_core.journal.erase import DERIVED_FROM
+from memory_core.journal.events import (
+    Event,
+    Expired,
+    Linked,
+    Revised,
+    Stored,
+    Superseded,
+    Trusted,
+)
 from memory_core.journal.journal import Decide, Pending
 from memory_core.journal.memories import stored_memory
 from memory_core.journal.state import Row
 from memory_core.journal.where import number_of
 from memory_core.keyed import SUPERSEDES, Timelines
+from memory_core.lineage import ORDER, lowered, trust_of
 from memory_core.parts import Parts, Policy
 from memory_core.types import (
     Draft,
@@ -135,7 +145,10 @@ def revise(parts: Parts, id: str, fields: Mapping[str, object]) -> Memory:
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
         current_row(state, number, id)
-        return [Revised(number, _revision(parts, state.memory(number), fields))]
+        before = state.memory(number)
+        changed = _revision(parts, before, fields)
+        trust = Trust(str(changed.get("trust", before.trust)))
+        return [Revised(number, changed), *lowered(state, number, trust, "its source was revised")]
 
     return _committed(parts, decide, lambda: number)
 
@@ -191,8 +204,16 @@ def link(parts: Parts, source: str, target: str, relation: str) -> None:
     def decide(state: Pending, at: int) -> Sequence[Event]:
         current_row(state, first, source)
         current_row(state, second, target)
-        known = state.linked(first, second, relation)
-        return [] if known else [Linked(first, second, relation)]
+        if state.linked(first, second, relation):
+            return []
+        events: list[Event] = [Linked(first, second, relation)]
+        most = trust_of(state, second)
+        if relation == DERIVED_FROM and most is not None:
+            reason = "it was derived from a less believed memory"
+            if ORDER[trust_of(state, first) or most] > ORDER[most]:
+                events.append(Trusted(first, most.value, reason))
+            events += lowered(state, first, most, reason)
+        return events
 
     parts.journal.commit(decide)
 

@@ -18,6 +18,8 @@ from memory_core.interchange.jsonl import Written, write_jsonl
 from memory_core.journal.events import Superseded
 from memory_core.journal.memories import load_all, load_every_link
 from memory_core.journal.where import number_of
+from memory_core.lifecycle.provenance import set_trust
+from memory_core.lineage import ORDER
 from memory_core.manager import MemoryManager
 from memory_core.types import Draft, Memory, State, to_micros
 
@@ -182,6 +184,8 @@ def _restore(memory: MemoryManager, origins: list[tuple[Origin, Memory]]) -> Non
         if link.relation == "supersedes"
     }
     for origin, stored in origins:
+        if origin.trust is not None and ORDER[origin.trust] < ORDER[stored.trust]:
+            set_trust(memory, stored.id, origin.trust, "it was believed less where it came from")
         if stored.state is State.LIVE:
             _retire(memory, stored, origin.state, successors.get(stored.id, stored.id))
 

@@ -10,7 +10,7 @@ guessable. `at` never runs backwards: store time and `seq` agree whatever the cl
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,14 +112,20 @@ def append(
 
 
 def read_entries(
-    connection: apsw.Connection, ns_id: int, after: int = 0, until: int | None = None
+    connection: apsw.Connection,
+    ns_id: int,
+    after: int = 0,
+    until: int | None = None,
+    *,
+    kinds: Sequence[str] = (),
 ) -> Iterator[Entry]:
-    """Yield entries with after < seq <= until, in order."""
+    """Yield entries with after < seq <= until, in order; of those kinds, all if none is named."""
+    marks = f" AND j.kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
     fetched: Iterator[tuple[Any, ...]] = connection.execute(
         "SELECT j.seq, j.at, j.kind, j.body_id, j.commitment, j.prev, j.hash, c.body"
         " FROM journal j LEFT JOIN content c ON c.id = (j.ns_id << 40) | j.seq"
-        " WHERE j.ns_id = ? AND j.seq > ? AND j.seq <= ? ORDER BY j.seq",
-        (ns_id, after, (1 << 40) - 1 if until is None else until),
+        f" WHERE j.ns_id = ? AND j.seq > ? AND j.seq <= ?{marks} ORDER BY j.seq",
+        (ns_id, after, (1 << 40) - 1 if until is None else until, *kinds),
     )
     for row in fetched:
         seq, at, kind, body_id, commitment, prev, digest, body = row

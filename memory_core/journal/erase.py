@@ -6,7 +6,7 @@ then has files rewritten and derived copies rebuilt, see `memory_core.lifecycle.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import apsw
@@ -15,11 +15,14 @@ from memory_core.journal import lexical
 from memory_core.journal.database import Database
 from memory_core.journal.entries import content_id
 from memory_core.journal.events import Erased
+from memory_core.journal.schema import BY_TARGET
 from memory_core.journal.sql import one, rows
 from memory_core.journal.vectors import remove_vectors, text_of
 from memory_core.terms import term_counts
 
 _CLEANED = "cleaned"
+DERIVED_FROM = "derived_from"
+"""The relation of what was made from a memory to that memory."""
 _HOLDING_WORDS = (
     "content", "memories", "facets", "keys", "links", "tail", "postings", "vectors", "fingerprints",
     "proposals",
@@ -35,7 +38,9 @@ class Doomed:
     texts: list[str]
     vectors: list[bytes]
     same: list[int]
-    """Live memories of the namespace with the same text."""
+    """Live memories of the namespace that say the same."""
+    derived: list[int]
+    """Memories that were derived from it, however indirectly."""
 
 
 def doomed(connection: apsw.Connection, ns_id: int, number: int) -> Doomed:
@@ -46,7 +51,39 @@ def doomed(connection: apsw.Connection, ns_id: int, number: int) -> Doomed:
         list(texts.values()),
         vectors_of(connection, ns_id, list(texts)),
         same_texts(connection, ns_id, number),
+        derived_from(connection, ns_id, number),
     )
+
+
+def doomed_with_derived(
+    connection: apsw.Connection, ns_id: int, numbers: Sequence[int]
+) -> dict[int, Doomed]:
+    """Return what there is now of memories, then of what was derived from them; each once."""
+    every = dict.fromkeys(numbers)
+    for number in numbers:
+        every |= dict.fromkeys(derived_from(connection, ns_id, number))
+    found = {number: doomed(connection, ns_id, number) for number in every}
+    return {number: one for number, one in found.items() if one.entries}
+
+
+def derived_from(connection: apsw.Connection, ns_id: int, number: int) -> list[int]:
+    """Return what was ever derived from a memory, nearest first; the links may be taken back."""
+    found: dict[int, None] = {}
+    front = [number]
+    while front:
+        sources = [
+            row[0]
+            for target in front
+            for row in rows(
+                connection,
+                f"SELECT DISTINCT source FROM links {BY_TARGET} WHERE ns_id = ? AND target = ?"
+                " AND relation = ? ORDER BY source",
+                (ns_id, target, DERIVED_FROM),
+            )
+        ]
+        front = [source for source in sources if source not in found and source != number]
+        found |= dict.fromkeys(front)
+    return list(found)
 
 
 def entries_of(connection: apsw.Connection, ns_id: int, number: int) -> list[int]:
@@ -65,13 +102,20 @@ def entries_of(connection: apsw.Connection, ns_id: int, number: int) -> list[int
 
 
 def same_texts(connection: apsw.Connection, ns_id: int, number: int) -> list[int]:
-    """Return other live memories of the namespace whose text equals a text of this memory."""
+    """Return other live memories whose text equals one of this memory, or was counted with it."""
     ours = texts_of(connection, ns_id, number)
     found: set[int] = set()
     for text in ours.values():
         for other, doc in _others(connection, ns_id, text):
             if other != number and _text(connection, ns_id, doc) == text:
                 found.add(other)
+    repeats = rows(
+        connection,
+        "SELECT source, target FROM links WHERE ns_id = ?1 AND relation = 'duplicate_of'"
+        " AND (source = ?2 OR target = ?2) AND seq_to IS NULL",
+        (ns_id, number),
+    )
+    found.update(end for pair in repeats for end in pair if end != number)
     return sorted(found)
 
 

@@ -181,16 +181,6 @@ class Undone(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Exported(Event):
-    """Memories were copied to a file outside the store, which an erasure cannot reach."""
-
-    event: ClassVar[str] = "exported"
-    form: str
-    path: str
-    memories: int
-
-
-@dataclass(frozen=True, slots=True)
 class Erased(Event):
     """A memory's every trace is removed; written before the removal begins."""
 
@@ -213,7 +203,7 @@ EVENTS: dict[str, type[Event]] = {
     kind.event: kind
     for kind in (
         Stored, Revised, Superseded, Invalidated, Expired, Reinforced, Forgotten, Restored, Trusted,
-        Linked, Unlinked, Proposed, Reviewed, Ran, Undone, Exported, Erased, Migrated,
+        Linked, Unlinked, Proposed, Reviewed, Ran, Undone, Erased, Migrated,
     )
 }  # fmt: skip
 _NAMES = {name: tuple(each.name for each in fields(kind)) for name, kind in EVENTS.items()}

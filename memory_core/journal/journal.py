@@ -15,111 +15,23 @@ from numpy.typing import NDArray
 from memory_core.answers import MemorySource, Query
 from memory_core.errors import NotFound
 from memory_core.journal import entries, lexical, state
-from memory_core.journal.codes import CODE, NEVER
 from memory_core.journal.columns import Columns, Eligible, Snapshot
 from memory_core.journal.database import Database
 from memory_core.journal.entries import Entry, Head, Namespace
 from memory_core.journal.events import Event
 from memory_core.journal.home import require_store
 from memory_core.journal.lexical import Lexicon
-from memory_core.journal.memories import Loader, load_current
-from memory_core.journal.schema import BY_NUMBER, BY_SUBJECT
+from memory_core.journal.memories import Loader
+from memory_core.journal.pending import Pending as Pending
 from memory_core.journal.serving import Serving, read_serving
-from memory_core.journal.sql import one, rows
-from memory_core.journal.vectors import VectorTable, text_of
+from memory_core.journal.sql import one
+from memory_core.journal.vectors import VectorTable
 from memory_core.journal.where import matching
 from memory_core.terms import TERMS_VERSION
-from memory_core.types import Memory
 
 _BATCH = 1000  # entries read at once
 
-Decide = Callable[["Pending", int], Sequence[Event]]
-_TIMELY = ", ".join(str(CODE["state"][word]) for word in ("live", "expired", "superseded"))
-"""The states of memories that are or were true."""
-
-
-class Pending:
-    """The state inside a write transaction, as a decision sees it."""
-
-    def __init__(
-        self, connection: apsw.Connection, ns_id: int, written: Sequence[Entry] = ()
-    ) -> None:
-        self.connection = connection
-        self.ns_id = ns_id
-        self.written = written
-        """What the transaction wrote so far."""
-
-    def number_of_key(self, key: str) -> int | None:
-        """Return the memory stored under an idempotency key, or None."""
-        row = one(
-            self.connection,
-            "SELECT number FROM keys WHERE ns_id = ? AND key = ?",
-            (self.ns_id, key),
-        )
-        return int(row[0]) if row else None
-
-    def first_text_of_key(self, key: str) -> tuple[int, str] | None:
-        """Return the memory stored under a key and the text it was stored with, or None."""
-        row = one(
-            self.connection,
-            "SELECT k.number, c.body FROM keys k JOIN content c ON c.id = (k.ns_id << 40) |"
-            f" (SELECT min(version) FROM memories m {BY_NUMBER}"
-            " WHERE m.ns_id = k.ns_id AND m.number = k.number)"
-            " WHERE k.ns_id = ? AND k.key = ?",
-            (self.ns_id, key),
-        )
-        return (int(row[0]), text_of(row[1])) if row else None
-
-    def current(self, number: int) -> state.Row | None:
-        """Return a memory's newest version as a row, or None."""
-        return state.current(self.connection, self.ns_id, number)
-
-    def memory(self, number: int) -> Memory:
-        """Return a memory's newest version.
-
-        Raises:
-            NotFound: there is no such memory here.
-        """
-        if (found := load_current(self.connection, self.ns_id, number)) is None:
-            raise NotFound(f"no memory {number:016x} in this namespace; see: memory list")
-        return found
-
-    def spans_of_key(self, subject: str, attribute: str) -> list[tuple[int, int, int]]:
-        """Return (number, start, end) of what is or was true under that key, in world time."""
-        return [
-            (row[0], row[1], row[2])
-            for row in rows(
-                self.connection,
-                f"SELECT number, ifnull(valid_from, occurred_at), ifnull(valid_to, {NEVER})"
-                f" FROM memories {BY_SUBJECT} WHERE ns_id = ? AND subject = ? AND attribute = ?"
-                f" AND seq_to IS NULL AND state IN ({_TIMELY}) ORDER BY version",
-                (self.ns_id, subject, attribute),
-            )
-        ]
-
-    def proposals(self) -> list[tuple[int, int, int, str, str | None]]:
-        """Return (entry, first, second, rule, verdict) of every proposal, oldest first."""
-        return [
-            (row[0], row[1], row[2], row[3], row[4])
-            for row in rows(
-                self.connection,
-                "SELECT seq, first, second, rule, verdict FROM proposals WHERE ns_id = ?"
-                " ORDER BY seq",
-                (self.ns_id,),
-            )
-        ]
-
-    def linked(self, source: int, target: int, relation: str) -> bool:
-        """Tell whether two memories are linked by that relation."""
-        return (
-            one(
-                self.connection,
-                "SELECT 1 FROM links WHERE (ns_id, source, target, relation) = (?, ?, ?, ?)"
-                " AND seq_to IS NULL",
-                (self.ns_id, source, target, relation),
-            )
-            is not None
-        )
+Decide = Callable[[Pending, int], Sequence[Event]]
 
 
 class Journal:
@@ -167,7 +79,7 @@ class Journal:
         self,
         decide: Decide,
         keys: tuple[str, ...] = (),
-        after: Callable[["Pending"], None] | None = None,
+        after: Callable[[Pending], None] | None = None,
     ) -> tuple[Entry, ...]:
         """Write the events that `decide(state, at)` returns; they are durable on return.
 
@@ -195,13 +107,22 @@ class Journal:
                 after(Pending(connection, ns_id, written))
         return tuple(written)
 
-    def entries(self, after: int = 0, until: int | None = None) -> Iterator[Entry]:
-        """Yield entries with after < seq <= until, in order; a resting reader holds nothing."""
+    def entries(
+        self, after: int = 0, until: int | None = None, *, kinds: Sequence[str] = ()
+    ) -> Iterator[Entry]:
+        """Yield entries with after < seq <= until, in order; a resting reader holds nothing.
+
+        Args:
+            after: the entry before the first.
+            until: the last; the head when None.
+            kinds: only entries of these kinds; of all when empty.
+        """
         end = self.head.seq if until is None else min(until, self.head.seq)
+        ns_id = self.identity.ns_id
         while after < end:
             stop = min(after + _BATCH, end)
             with self.database.read() as connection:
-                some = list(entries.read_entries(connection, self.identity.ns_id, after, stop))
+                some = list(entries.read_entries(connection, ns_id, after, stop, kinds=kinds))
             yield from some
             after = stop
 

@@ -20,7 +20,6 @@ from memory_core.journal.events import (
     Erased,
     Event,
     Expired,
-    Exported,
     Forgotten,
     Invalidated,
     Linked,
@@ -80,6 +79,16 @@ def current(connection: apsw.Connection, ns_id: int, number: int) -> Row | None:
         connection,
         f"SELECT * FROM memories {BY_NUMBER} WHERE ns_id = ? AND number = ? AND seq_to IS NULL",
         (ns_id, number),
+    )
+    return dict(zip(_COLUMNS, found, strict=True)) if found else None
+
+
+def closed_by(connection: apsw.Connection, ns_id: int, number: int, seq: int) -> Row | None:
+    """Return the version of a memory that an entry replaced as a row, or None."""
+    found = one(
+        connection,
+        f"SELECT * FROM memories {BY_NUMBER} WHERE ns_id = ? AND number = ? AND seq_to = ?",
+        (ns_id, number, seq),
     )
     return dict(zip(_COLUMNS, found, strict=True)) if found else None
 
@@ -223,7 +232,6 @@ def _reviewed(event: Reviewed, connection: apsw.Connection, ns_id: int, entry: E
 
 @_change.register(Ran)
 @_change.register(Undone)
-@_change.register(Exported)
 def _noted(event: Event, connection: apsw.Connection, ns_id: int, entry: Entry) -> None:
     """Change nothing: what was done stands in entries of its own."""
 

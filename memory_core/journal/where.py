@@ -25,6 +25,17 @@ def matching(connection: apsw.Connection, ns_id: int, where: Filter) -> NDArray[
     return np.array([row[0] for row in found], dtype=np.int64)
 
 
+def matching_numbers(connection: apsw.Connection, ns_id: int, where: Filter | None) -> list[int]:
+    """Return the memories of which a version, of any age and state, passes the filter."""
+    clause, values = ("1", []) if where is None else _clause(where, ns_id)
+    found = rows(
+        connection,
+        f"SELECT DISTINCT number FROM memories WHERE ns_id = ? AND {clause} ORDER BY number",
+        (ns_id, *values),
+    )
+    return [row[0] for row in found]
+
+
 def _clause(where: Filter, ns_id: int) -> Clause:
     if isinstance(where, Test):
         return _test(where, ns_id)

@@ -1,24 +1,28 @@
-"""Erasure with a receipt: one memory, every file.
+"""Erasure with a receipt: some memories, what was derived from them, every file.
 
-    1. recordings that quote or saw the memory are dropped
-    2. `Erased` and the removal of its rows commit together (memory_core.journal.erase)
-    3. derived copies drop what they hold, the file is rewritten, the write-ahead log is cut
-    4. every file of the home is searched for the texts and vectors; the receipt says what is left
+    1. recordings that quote or saw the memories are dropped
+    2. `Erased` entries and the removal of the rows commit together (memory_core.journal.erase)
+    3. ledgers beside known backups are told, so that a restore leaves the memories out
+    4. derived copies drop what they hold, the file is rewritten, the write-ahead log is cut
+    5. every file of the home is searched for the texts and vectors; the receipt says what is left
 
-A crash after 2 leaves nothing recallable; opening the store again repeats 3, see `resume`. Where 3
-or 4 fail, the erasure stands and has its receipt, which says that nothing was proven yet.
+A crash after 2 leaves nothing recallable; opening the store again repeats 3 and 4, see `resume`.
+Where 3 to 5 fail, the erasure stands and has its receipt, which says that nothing was proven yet.
 Rewriting is needed although SQLite overwrites what it deletes: rows that moved when a page was
 split leave stale copies behind, which no later deletion reaches.
 """
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from subprocess import SubprocessError
 
 from memory_core.errors import MemoryCoreError, StoreBusy
-from memory_core.journal import erase
+from memory_core.journal import copying, erase
+from memory_core.journal.erase import Doomed
 from memory_core.journal.events import Erased, Event
 from memory_core.journal.journal import Journal, Pending
+from memory_core.lifecycle.ledger import tell
 from memory_core.lifecycle.residue import residue
 from memory_core.types import Receipt, from_micros
 
@@ -28,51 +32,89 @@ Redact = Callable[[set[int], Sequence[str]], int]
 """Removes recordings that saw these versions or quote these texts; returns how many."""
 
 
-def erase_memory(
-    journal: Journal, number: int, *, redact: Redact, rebuild: Callable[[], tuple[str, ...]]
-) -> Receipt:
-    """Erase a memory and prove it.
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What an erasure reaches outside the journal.
+
+    Attributes:
+        redact: removes recordings that saw these versions or hold these texts.
+        rebuild: removes derived copies of the vectors; returns what cannot be proven from here.
+        drop: removes the recordings of a session, all when None; returns how many.
+    """
+
+    redact: Redact
+    rebuild: Callable[[], tuple[str, ...]]
+    drop: Callable[[str | None], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Erasing:
+    """The verb as the manager has it: see `memory_core.parts.Eraser`."""
+
+    journal: Journal
+    reach: Reach
+
+    def __call__(self, numbers: Sequence[int]) -> tuple[Receipt, ...]:
+        """Erase memories and what was derived from them; return the receipts."""
+        return erase_memories(self.journal, numbers, self.reach)
+
+    def drop_recordings(self, session: str | None) -> int:
+        """Remove the recordings of a session, or all of the namespace; return how many."""
+        return self.reach.drop(session)
+
+
+def erase_memories(journal: Journal, numbers: Sequence[int], reach: Reach) -> tuple[Receipt, ...]:
+    """Erase memories and what was derived from them, and prove it.
 
     Args:
         journal: the namespace's.
-        number: the memory.
-        redact: removes recordings that saw these versions or hold these texts.
-        rebuild: removes derived copies of the vectors; returns what cannot be proven from here.
+        numbers: the memories; one that is not there is passed over.
+        reach: what else holds copies.
+
+    Returns:
+        The receipts of the memories asked for, then those of what was derived from them.
     """
     with journal.database.read() as connection:
-        doomed = erase.doomed(connection, journal.identity.ns_id, number)
-    recordings = redact(set(doomed.entries), doomed.texts)  # a crash must leave no quotation
+        doomed = erase.doomed_with_derived(connection, journal.identity.ns_id, numbers)
+    recordings = _redact(reach, doomed)  # a crash must leave no quotation
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
         nonlocal doomed
-        doomed = erase.doomed(state.connection, state.ns_id, number)
-        return [Erased(number, doomed.entries)]
+        doomed = erase.doomed_with_derived(state.connection, state.ns_id, numbers)
+        return [Erased(number, one.entries) for number, one in doomed.items()]
 
-    (entry,) = journal.commit(decide)
+    written = journal.commit(decide)
+    if not written:
+        return ()
 
     def clean() -> tuple[str, ...]:
         nonlocal recordings
-        recordings += redact(set(doomed.entries), doomed.texts)
-        return _clean(journal, rebuild)
+        recordings += _redact(reach, doomed)
+        return (*_tell_copies(journal), *_clean(journal, reach.rebuild))
 
-    notes, left = _proof(journal, clean, doomed.texts, doomed.vectors)
+    notes, left = _proof(journal, clean, doomed)
     if left == 0:
-        erase.mark_clean(journal.database, journal.identity.ns_id, entry.seq)
-    return Receipt(
-        id=f"{number:016x}",
-        at=from_micros(entry.at),
-        entry=entry.seq,
-        entry_hash=entry.hash.hex(),
-        versions=len(doomed.entries),
-        vectors=len(doomed.vectors),
-        recordings=recordings,
-        residue=left,
-        same_text=tuple(f"{other:016x}" for other in doomed.same),
-        notes=notes,
+        erase.mark_clean(journal.database, journal.identity.ns_id, written[-1].seq)
+    gone = set(doomed)
+    return tuple(
+        Receipt(
+            id=f"{number:016x}",
+            at=from_micros(entry.at),
+            entry=entry.seq,
+            entry_hash=entry.hash.hex(),
+            versions=len(one.entries),
+            vectors=len(one.vectors),
+            recordings=recordings,
+            residue=left,
+            same_text=tuple(f"{other:016x}" for other in one.same if other not in gone),
+            derived=tuple(f"{other:016x}" for other in one.derived),
+            notes=notes,
+        )
+        for entry, (number, one) in zip(written, doomed.items(), strict=True)
     )
 
 
-def resume(journal: Journal, *, redact: Redact, rebuild: Callable[[], tuple[str, ...]]) -> int:
+def resume(journal: Journal, reach: Reach) -> int:
     """Finish the cleaning of erasures that a crash cut short; return how many there were.
 
     The texts are gone by then; recordings that quote them went before the erasure was written.
@@ -82,8 +124,9 @@ def resume(journal: Journal, *, redact: Redact, rebuild: Callable[[], tuple[str,
     if not unclean:
         return 0
     try:
-        redact({seq for event in unclean.values() for seq in event.entries}, ())
-        _clean(journal, rebuild)
+        reach.redact({seq for event in unclean.values() for seq in event.entries}, ())
+        _tell_copies(journal)
+        _clean(journal, reach.rebuild)
         erase.mark_clean(journal.database, journal.identity.ns_id, max(unclean))
     except StoreBusy:  # another process is at it, or reads an old state: the next opening goes on
         logger.warning("%d erasures are not cleaned up yet: the store is busy", len(unclean))
@@ -118,18 +161,40 @@ def faults_of(journal: Journal, receipt: Receipt) -> list[str]:
 
 
 def _proof(
-    journal: Journal,
-    clean: Callable[[], tuple[str, ...]],
-    texts: Sequence[str],
-    vectors: Sequence[bytes],
+    journal: Journal, clean: Callable[[], tuple[str, ...]], doomed: dict[int, Doomed]
 ) -> tuple[tuple[str, ...], int | None]:
     """Clean up, and count what is left; None where that failed, since the erasure itself stands."""
+    texts = [text for one in doomed.values() for text in one.texts]
+    vectors = [vector for one in doomed.values() for vector in one.vectors]
     try:
         return clean(), residue(journal, texts, vectors)
     except (MemoryCoreError, OSError, SubprocessError, ValueError) as error:
         logger.warning("an erasure is not cleaned up yet: %s", type(error).__name__)
         told = f"files were not cleaned or not searched ({error}); opening the store does it"
         return (told,), None
+
+
+def _redact(reach: Reach, doomed: dict[int, Doomed]) -> int:
+    entries = {seq for one in doomed.values() for seq in one.entries}
+    return reach.redact(entries, [text for one in doomed.values() for text in one.texts])
+
+
+def _tell_copies(journal: Journal) -> list[str]:
+    """Tell the backups that are still there what was erased, and name the exports that are."""
+    notes = []
+    for copy in copying.noted_copies(journal.database, journal.identity.uid.hex()):
+        if not copy.path.exists():
+            continue
+        if copy.uid is not None:
+            notes.append(f"the export {copy.path} may hold it; remove it")
+            continue
+        try:
+            tell(copy.path, copying.erasures(journal.database))
+        except OSError as error:
+            notes.append(f"the backup {copy.path} was not told ({error.strerror}); remove it")
+        else:
+            notes.append(f"the backup {copy.path} may hold it; a restore from it leaves it out")
+    return notes
 
 
 def _clean(journal: Journal, rebuild: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ And without it the same run, with the same seed and size, must find nothing.
 import random
 
 from memory_core.errors import MemoryCoreError
-from memory_core.proofs.plants import PLANTS, Plant
+from memory_core.proofs.plant import Plant
+from memory_core.proofs.plants import PLANTS
 from memory_core.proofs.row import Findings, Proof, Run
 
 SEED = 1

@@ -8,9 +8,8 @@ import itertools
 import json
 import socket
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import apsw
@@ -25,37 +24,11 @@ from memory_core.journal.database import Database
 from memory_core.lifecycle import erase as lifecycle_erase
 from memory_core.migrate import run as migration
 from memory_core.migrate import switch
+from memory_core.proofs.plant import Plant, Swap
+from memory_core.proofs.plant import swapped as swapped
+from memory_core.proofs.plants_of_life import PLANTS_OF_LIFE
 from memory_core.recall import pack
 from memory_core.replay.recording import Recordings
-
-Swap = tuple[Any, str, Any]
-"""An owner, the name of its attribute, and what stands there while the bug is planted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plant:
-    """One bug: which row must catch it, what it does, and how it is planted."""
-
-    row: str
-    bug: str
-    swaps: Callable[[], list[Swap]]
-    size: int | None = None
-    """Cases to try; the row's short size when None."""
-
-
-@contextmanager
-def swapped(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Put `value` in the place of an attribute until the block ends."""
-    missing = object()
-    honest = vars(owner).get(name, missing)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        if honest is missing:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, honest)
 
 
 @contextmanager
@@ -72,7 +45,7 @@ def _late_commit() -> list[Swap]:
     calls = itertools.count()
 
     def late(self: Database, connection: apsw.Connection, keys: tuple[str, ...]) -> None:
-        if next(calls) % 8 == 7:
+        if next(calls) % 3 == 2:  # a life on a busy machine is a few stores long
             connection.execute("ROLLBACK")
             return
         honest(self, connection, keys)
@@ -131,7 +104,7 @@ def _log_stays() -> list[Swap]:
 
 
 def _cleaning_is_not_resumed() -> list[Swap]:
-    return [(build, "resume", lambda journal, **parts: 0)]
+    return [(build, "resume", lambda journal, reach: 0)]
 
 
 def _receipts_are_believed() -> list[Swap]:
@@ -246,7 +219,7 @@ def _switched_early() -> list[Swap]:
 PLANTS: dict[str, Plant] = {
     "any-model": Plant("I5", "a store opens with any embedding model", _any_model_opens),
     "early-switch": Plant("I5", "a model serves before it has embedded", _switched_early),
-    "late-commit": Plant("D1", "every eighth store is acknowledged and rolled back", _late_commit),
+    "late-commit": Plant("D1", "every third store is acknowledged and rolled back", _late_commit),
     "no-transaction": Plant("D1", "a store is many small commits", _no_transaction),
     "keyless": Plant("D10", "idempotency keys are not kept", _keys_are_not_kept),
     "blind": Plant("C1", "verify does not look at bodies", _blind_verify),
@@ -269,5 +242,6 @@ PLANTS: dict[str, Plant] = {
     "bare-records": Plant("T3", "hidden characters and tags are not escaped", _records_are_bare),
     "echo": Plant("T3", "what was injected is stored again", _echo_is_stored),
     "calls-home": Plant("T7", "every recall opens a connection", _calls_home),
+    **PLANTS_OF_LIFE,
 }
 """Name -> bug."""

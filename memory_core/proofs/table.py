@@ -3,11 +3,14 @@
 from memory_core.proofs import (
     clocks,
     control,
+    copies,
     crashing,
     crowd,
     damage,
     erasing,
+    faults,
     hostile,
+    hygiene,
     indexing,
     injecting,
     killing,
@@ -15,13 +18,15 @@ from memory_core.proofs import (
     migrating,
     modelled,
     offline,
+    power,
+    trust,
     walls,
 )
 from memory_core.proofs.row import Proof
 
 MODULES = (
     killing, indexing, migrating, crowd, damage, modelled, hostile, long_texts, clocks, walls,
-    injecting, offline, erasing, crashing, control,
+    trust, injecting, offline, hygiene, copies, power, faults, erasing, crashing, control,
 )  # fmt: skip
 
 PROOFS: dict[str, Proof] = {proof.row: proof for module in MODULES for proof in module.PROOFS}

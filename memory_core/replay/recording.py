@@ -220,6 +220,25 @@ class Recordings:
             self._discard()
             return 0
 
+    def drop(self, session: str | None = None) -> int:
+        """Remove the recordings of a session, or all of the namespace; return how many."""
+        self.flush()
+        if not self._path.exists():
+            return 0
+        clause, values = ("", ()) if session is None else (" AND session = ?", (session,))
+        with self._lock:
+            connection = self._open()
+            with connection:
+                connection.execute(
+                    f"DELETE FROM recordings WHERE namespace = ?{clause}",
+                    (self._namespace, *values),
+                )
+            gone = connection.changes()
+            if gone:
+                connection.execute("VACUUM")
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        return gone
+
     def _redacted(self, versions: set[int], texts: Sequence[str]) -> int:
         with undisturbed(), self._lock:
             connection = self._open()

@@ -6,6 +6,8 @@ from memory_core.serve.cli import (
     bench,
     demo,
     evals,
+    keeping,
+    living,
     looking,
     migrating,
     models,
@@ -29,13 +31,15 @@ app = typer.Typer(
     add_completion=False,
 )
 every = (
-    writing, looking, transfer, upkeep, migrating, space, proving, bench, demo, serving,
+    writing, looking, transfer, keeping, upkeep, living, migrating, space, proving, bench, demo,
+    serving,
 )  # fmt: skip
 for module in every:
     for name, verb in module.VERBS.items():
         app.command(name)(verb)
 
 app.add_typer(models.app, name="models")
+app.add_typer(living.app, name="lifecycle")
 app.add_typer(reviewing.app, name="review")
 app.add_typer(paging.app, name="replay")
 app.add_typer(serving.serve_app, name="serve")

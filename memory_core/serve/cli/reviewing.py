@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from memory_core.lifecycle import review
+from memory_core.lifecycle import provenance, review
 from memory_core.manager import MemoryManager
 from memory_core.serve.cli.session import Session, line
+from memory_core.serve.cli.writing import Id
 
 app = typer.Typer(
     help="Decide on contradictions and quarantined memories.", invoke_without_command=True
@@ -47,6 +48,24 @@ def reject(context: typer.Context, number: Number) -> None:
     with options.open() as memory:
         review.reject(memory, number)
     options.emit({"rejected": number}, f"rejected {number}: both stand")
+
+
+@app.command()
+def let_in(context: typer.Context, id: Id, reason: str | None = None) -> None:
+    """Let a quarantined memory be recalled."""
+    options: Session = context.obj
+    with options.open() as memory:
+        admitted = provenance.let_in(memory, id, reason)
+    options.emit(admitted, f"let in, trust {admitted.trust}: {line(admitted)}")
+
+
+@app.command()
+def trust(context: typer.Context, id: Id, level: str, reason: str | None = None) -> None:
+    """Decide how far a memory is believed: quarantined, low, normal or high."""
+    options: Session = context.obj
+    with options.open() as memory:
+        decided = provenance.set_trust(memory, id, level, reason)
+    options.emit(decided, f"trust {decided.trust}: {line(decided)}")
 
 
 def _tell(options: Session, memory: MemoryManager) -> None:

@@ -23,6 +23,7 @@ from memory_core.interchange.transfer import (
     import_records,
     surviving,
 )
+from memory_core.journal.copying import Copy, note_copy
 from memory_core.manager import MemoryManager
 from memory_core.serve.cli.session import Session
 
@@ -74,9 +75,18 @@ def export_file(
     with options.open(readonly=True) as memory, _stream(path) as stream:
         written = export_jsonl(memory, stream)
     if path != "-":
+        _note(options, path)
         fields = {"path": path, "memories": written.memories, "links": written.links}
         told = f"exported {written.memories} memories and {written.links} links to {path}"
         options.emit(fields, told)
+
+
+def _note(options: Session, path: str) -> None:
+    """Remember an export for the receipts of erasures, unless the home is read-only."""
+    with options.open() as memory:
+        if not memory.journal.database.readonly:
+            uid, at = memory.journal.identity.uid.hex(), memory.parts.clock()
+            note_copy(memory.journal.database, Copy(Path(path).absolute(), at, uid))
 
 
 class _Target:

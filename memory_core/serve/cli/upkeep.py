@@ -4,11 +4,14 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from memory_core.errors import MemoryCoreError
+from memory_core.errors import InvalidInput, MemoryCoreError
+from memory_core.lifecycle.anchor import anchor_faults, read_key
+from memory_core.lifecycle.checking import deep_faults
 from memory_core.manager import MemoryManager
 from memory_core.serve import counting
 from memory_core.serve.cli.session import Session
@@ -22,11 +25,20 @@ def stats(context: typer.Context) -> None:
     options.emit(counted, "\n".join(f"{name:<12} {value}" for name, value in counted.items()))
 
 
-def verify(context: typer.Context) -> None:
+def verify(
+    context: typer.Context,
+    deep: Annotated[bool, typer.Option(help="Fold the state anew and compare, too.")] = False,
+    anchor: Annotated[Path | None, typer.Option(help="A list of heads, see anchor.")] = None,
+    key: Annotated[Path | None, typer.Option(help="The file with the list's key.")] = None,
+) -> None:
     """Recompute the whole chain; exit code 3 if anything was changed."""
     options: Session = context.obj
+    if (anchor is None) != (key is None):
+        raise InvalidInput("--anchor and --key go together; name both files")
     with options.open() as memory:
-        faults = memory.journal.verify()
+        faults = deep_faults(memory) if deep else memory.journal.verify()
+        if anchor is not None and key is not None:
+            faults = [*faults, *anchor_faults(memory, anchor, read_key(key))]
         seq = memory.journal.head.seq
     told = "\n".join(faults) or f"{seq} entries verified: every hash, link and body is intact"
     options.emit({"entries": seq, "faults": faults}, told)

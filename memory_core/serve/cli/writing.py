@@ -1,12 +1,15 @@
 """Verbs that write: store, link, forget, erase."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from memory_core.errors import InvalidText
+from memory_core.errors import InvalidInput, InvalidText
+from memory_core.lifecycle import erasing
 from memory_core.serve.cli.session import Session, line
+from memory_core.types import Receipt
 
 Id = Annotated[str, typer.Argument(help="A memory's id.")]
 
@@ -66,15 +69,42 @@ def forget(context: typer.Context, id: Id, reason: str | None = None) -> None:
     options.emit(forgotten, f"forgotten {forgotten.id}")
 
 
-def erase(context: typer.Context, id: Id) -> None:
-    """Remove every trace of a memory and print the receipt."""
+def erase(
+    context: typer.Context,
+    id: Annotated[str | None, typer.Argument(help="A memory's id.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Everything about this subject.")] = None,
+    session: Annotated[str | None, typer.Option(help="Everything of this session.")] = None,
+    writer: Annotated[str | None, typer.Option(help="Everything this writer wrote.")] = None,
+    everything: Annotated[bool, typer.Option(help="The whole namespace.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would go.")] = False,
+) -> None:
+    """Remove every trace of memories and what was derived from them; print the receipts."""
     options: Session = context.obj
+    fields = {"id": id, "subject": subject, "session": session, "writer": writer}
+    where: dict[str, object] = {name: value for name, value in fields.items() if value is not None}
+    if len(where) + everything != 1:
+        raise InvalidInput("name one: an id, --subject, --session, --writer or --everything")
     with options.open() as memory:
-        receipt = memory.erase(id)
-    told = "\n".join(f"{name:<11} {value}" for name, value in receipt.model_dump().items())
-    options.emit(receipt, f"erased\n{told}")
-    if receipt.residue != 0:
+        if dry_run:
+            doomed = erasing.doomed_ids(memory, None if everything else where)
+            options.emit({"would_erase": list(doomed)}, f"would erase {len(doomed)} memories")
+            return
+        if id is not None:
+            receipts: tuple[Receipt, ...] = (memory.erase(id),)
+        elif everything:
+            receipts = erasing.erase_namespace(memory)
+        else:
+            receipts = erasing.erase_where(memory, where)
+    _tell(options, receipts)
+    if any(receipt.residue != 0 for receipt in receipts):
         raise typer.Exit(3)
+
+
+def _tell(options: Session, receipts: Sequence[Receipt]) -> None:
+    lines = [f"erased {len(receipts)}"]
+    for receipt in receipts:
+        lines += [f"{name:<11} {value}" for name, value in receipt.model_dump().items()] + [""]
+    options.emit(receipts[0] if len(receipts) == 1 else list(receipts), "\n".join(lines))
 
 
 VERBS = {"store": store, "link": link, "forget": forget, "erase": erase}

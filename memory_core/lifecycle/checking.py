@@ -1,0 +1,24 @@
+"""`memory verify --deep`: the chain, and what is derived from it, against the entries."""
+
+import tempfile
+from pathlib import Path
+
+from memory_core.journal import copying
+from memory_core.manager import MemoryManager
+
+
+def deep_faults(manager: MemoryManager) -> list[str]:
+    """Return every fault of the chain, of the folded state and of the vectors' tables.
+
+    The state is folded anew in a copy of the file and compared row by row, so this takes as long
+    as a rebuild and as much room as the file.
+    """
+    journal = manager.journal
+    faults = journal.verify()
+    if faults:
+        return faults
+    with tempfile.TemporaryDirectory(prefix="memory-verify-") as place:
+        copy = Path(place) / "copy.db"
+        copying.copy_into(journal.database, copy)
+        faults += copying.differences(journal.identity, copy)
+    return [*faults, *copying.vector_faults(journal.database, journal.identity.ns_id)]

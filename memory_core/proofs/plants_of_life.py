@@ -1,0 +1,73 @@
+"""Bugs to plant in what happens to memories after they are stored; `plants` gathers them."""
+
+from contextlib import suppress
+from typing import Any
+
+from memory_core import lineage, writing
+from memory_core.errors import OutcomeUnknown
+from memory_core.journal import copying
+from memory_core.journal.database import Database
+from memory_core.lifecycle import backup, provenance, secrets
+from memory_core.proofs.plant import Plant, Swap
+from memory_core.recall import cap
+
+
+def _nothing_is_secret() -> list[Swap]:
+    return [(secrets, "_RULES", secrets._RULES[:4])]
+
+
+def _half_a_backup() -> list[Swap]:
+    honest = copying.copy_into
+
+    def copy(database: Any, path: Any) -> None:
+        honest(database, path)
+        path.write_bytes(path.read_bytes()[:-4096])
+
+    return [(copying, "copy_into", copy), (backup, "_heads", lambda file: {})]
+
+
+def _erasures_come_back() -> list[Swap]:
+    return [(backup, "_erase_again", lambda home, erased, clock: len(erased))]
+
+
+def _children_keep_their_trust() -> list[Swap]:
+    return [(lineage, "lowered", lambda *call: []), (writing, "lowered", lambda *call: []),
+            (provenance, "lowered", lambda *call: [])]  # fmt: skip
+
+
+def _no_cap() -> list[Swap]:
+    return [(cap, "CAPPED", frozenset())]
+
+
+def _unsynced() -> list[Swap]:
+    honest = Database._make_durable
+
+    def hurried(self: Database, connection: Any) -> None:
+        honest(self, connection)
+        connection.pragma("synchronous", "OFF")
+
+    return [(Database, "_make_durable", hurried)]
+
+
+def _deaf_to_errors() -> list[Swap]:
+    honest = Database._commit
+
+    def deaf(self: Database, connection: Any, keys: tuple[str, ...]) -> None:
+        with suppress(OutcomeUnknown):
+            honest(self, connection, keys)
+
+    return [(Database, "_commit", deaf)]
+
+
+PLANTS_OF_LIFE: dict[str, Plant] = {
+    "few-secrets": Plant("T10", "only a few kinds of secrets are known", _nothing_is_secret),
+    "half-backup": Plant("D11", "the last page of a backup is missing", _half_a_backup),
+    "returning": Plant("E3", "a restore does not look at the ledger", _erasures_come_back),
+    "proud-children": Plant(
+        "T2", "what is lowered leaves what was derived as it is", _children_keep_their_trust
+    ),
+    "no-cap": Plant("T4", "no writer is capped", _no_cap),
+    "unsynced": Plant("D4", "commits are left to the operating system", _unsynced, 4),
+    "deaf": Plant("D7", "a commit that failed is acknowledged", _deaf_to_errors),
+}
+"""Name -> bug."""

@@ -1,0 +1,147 @@
+"""`memory lifecycle`, `memory pin`, `memory audit`: what policies do, and how to take it back."""
+
+from typing import Annotated
+
+import typer
+
+from memory_core.lifecycle import policies, provenance
+from memory_core.lifecycle.audit import audit as audited
+from memory_core.lifecycle.consolidation import consolidation_plan
+from memory_core.lifecycle.duplicates import duplicates_plan
+from memory_core.lifecycle.forgetting import age_plan, capacity_plan, decay_plan
+from memory_core.lifecycle.policies import Plan
+from memory_core.manager import MemoryManager
+from memory_core.serve.cli.session import Session, line
+from memory_core.serve.cli.writing import Id
+
+SHOWN = 20
+"""How many changes are told; `--json` has them all."""
+
+app = typer.Typer(help="Forget, count repetitions, and undo it.", no_args_is_help=True)
+Dry = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
+Only = Annotated[str | None, typer.Option(help="Only this session.")]
+
+
+@app.command()
+def decay(context: typer.Context, dry_run: Dry = False, session: Only = None) -> None:
+    """Forget what has faded: unimportant, old, and not used."""
+    with context.obj.open() as memory:
+        _carry_out(context.obj, memory, decay_plan(memory, where=_where(session)), dry_run)
+
+
+@app.command()
+def age(context: typer.Context, days: float, dry_run: Dry = False, session: Only = None) -> None:
+    """Forget what was neither stored nor reinforced for that many days."""
+    with context.obj.open() as memory:
+        _carry_out(context.obj, memory, age_plan(memory, days, where=_where(session)), dry_run)
+
+
+@app.command()
+def capacity(context: typer.Context, most: int, dry_run: Dry = False) -> None:
+    """Forget the weakest until that many are left."""
+    with context.obj.open() as memory:
+        _carry_out(context.obj, memory, capacity_plan(memory, most), dry_run)
+
+
+@app.command()
+def deduplicate(context: typer.Context, dry_run: Dry = False) -> None:
+    """Count what says the same as evidence for one memory; every occurrence stays."""
+    with context.obj.open() as memory:
+        _carry_out(context.obj, memory, duplicates_plan(memory), dry_run)
+
+
+@app.command()
+def consolidate(
+    context: typer.Context,
+    dry_run: Dry = False,
+    session: Only = None,
+    accumulated: Annotated[
+        float, typer.Option(help="Only sessions whose episodes add up to this importance.")
+    ] = 0.0,
+) -> None:
+    """Make one memory of each run of episodes on one topic; the episodes stay."""
+    with context.obj.open() as memory:
+        plan = consolidation_plan(memory, session=session, accumulated=accumulated)
+        _carry_out(context.obj, memory, plan, dry_run)
+
+
+@app.command()
+def runs(context: typer.Context) -> None:
+    """List the runs of policies, to undo one by its entry."""
+    options: Session = context.obj
+    with options.open() as memory:
+        past = policies.runs(memory)
+    rows = [
+        f"{run.entry:>8}  {run.at[:19]}  {run.policy:<12} {run.changes:>6} changes"
+        f"{'  (undone)' if run.undone else ''}"
+        for run in past
+    ]
+    values = [{name: getattr(run, name) for name in run.__slots__} for run in past]
+    options.emit(values, "\n".join(rows) or "no policy has run yet")
+
+
+@app.command()
+def undo(context: typer.Context, entry: int) -> None:
+    """Take back the run that began at that entry."""
+    options: Session = context.obj
+    with options.open() as memory:
+        changes = policies.undo(memory, entry)
+    options.emit({"entry": entry, "changes": changes}, f"took back {changes} changes")
+
+
+def pin(context: typer.Context, id: Id, off: bool = False) -> None:
+    """Keep a memory from being forgotten by any policy; `--off` lets them have it again."""
+    options: Session = context.obj
+    with options.open() as memory:
+        pinned = policies.pin(memory, id, pinned=not off)
+    options.emit(pinned, f"{'unpinned' if off else 'pinned'} {line(pinned)}")
+
+
+def purge(
+    context: typer.Context,
+    source: Annotated[str | None, typer.Option(help="Such as tool or document.")] = None,
+    writer: Annotated[str | None, typer.Option(help="Which page, tool or agent.")] = None,
+    erase: Annotated[bool, typer.Option(help="Remove every trace; cannot be undone.")] = False,
+) -> None:
+    """Remove a poisoned source and everything that was derived from it."""
+    options: Session = context.obj
+    with options.open() as memory:
+        gone = provenance.purge(memory, source=source, writer=writer, erase=erase)
+    what = "erased" if erase else "forgot"
+    told = f"{what} {len(gone.ids)} memories, {gone.derived} of them derived"
+    if gone.entry is not None:
+        told += f"; undo with: memory lifecycle undo {gone.entry}"
+    value = {"ids": list(gone.ids), "derived": gone.derived, "entry": gone.entry}
+    options.emit(value, told)
+
+
+def audit(context: typer.Context) -> None:
+    """Say how much repeats, echoes, is stale, has faded, or holds a secret."""
+    options: Session = context.obj
+    with options.open() as memory:
+        found = audited(memory)
+    rows = [f"{name:<10} {len(found.ids[name]):>6}  {rate:7.2%}" for name, rate in
+            found.rates.items()]  # fmt: skip
+    told = "\n".join([f"{'memories':<10} {found.memories:>6}", *rows])
+    options.emit({"memories": found.memories, "rates": found.rates, "ids": dict(found.ids)}, told)
+
+
+def _where(session: str | None) -> dict[str, object] | None:
+    return None if session is None else {"session": session}
+
+
+def _carry_out(options: Session, memory: MemoryManager, plan: Plan, dry_run: bool) -> None:
+    done = policies.carry_out(memory, plan, dry_run=dry_run)
+    lines = list(done.lines[:SHOWN])
+    if len(done.lines) > SHOWN:
+        lines.append(f"and {len(done.lines) - SHOWN} more")
+    what = "would change" if dry_run else "changed"
+    entry = f"; undo with: memory lifecycle undo {done.entry}" if done.entry else ""
+    value = {name: getattr(done, name) for name in ("policy", "entry", "changes", "counts")}
+    options.emit(
+        {**value, "dry_run": dry_run, "lines": list(done.lines)},
+        "\n".join([*lines, f"{done.policy}: {what} {done.changes}{entry}"]),
+    )
+
+
+VERBS = {"pin": pin, "purge": purge, "audit": audit}
