@@ -84,15 +84,17 @@ class NotStored(MemoryCoreError):
 
 
 class OutcomeUnknown(MemoryCoreError):
-    """The write may or may not have happened; `outcome(key)` answers for good.
+    """The write may or may not have happened; `outcome(key)`, or `get(id)`, answers for good.
 
     Attributes:
         keys: the idempotency keys to ask with.
+        ids: the ids that the memories of a store have if it happened.
     """
 
-    def __init__(self, message: str, keys: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, keys: tuple[str, ...] = (), ids: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.keys = keys
+        self.ids = ids
 
 
 class StoreError(MemoryCoreError):

@@ -64,6 +64,10 @@ class MemoryManager:
         Args:
             drafts: drafts, mappings of their fields, or bare texts; read lazily.
             progress: called with the number of drafts handled so far.
+
+        Raises:
+            NotStored, OutcomeUnknown, StoreBusy, StoreReadOnly: see their docstrings. Batches of
+                256 drafts before are stored; drafts with keys can be passed again.
         """
         return batches.store_many(self.parts, drafts, progress)
 
@@ -195,6 +199,7 @@ class MemoryManager:
 
         Raises:
             InvalidInput: it was superseded, forgotten or invalidated; this would bring it back.
+                Or it begins only after `at`.
         """
         end = None if at is None else asking.micros(at, "at")
         return writing.expire(self.parts, id, end)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from memory_core import limits
-from memory_core.errors import InvalidInput, KeyReused, NotFound
+from memory_core.errors import InvalidInput, KeyReused, NotFound, OutcomeUnknown
 from memory_core.journal.codes import STATES
 from memory_core.journal.entries import Entry
 from memory_core.journal.erase import DERIVED_FROM
@@ -82,7 +82,11 @@ def store(parts: Parts, drafts: Sequence[Draft]) -> tuple[list[Memory], int]:
         memories.extend(new.get(number) or state.memory(number) for number in numbers)
 
     keys = tuple(draft.key for draft in drafts if draft.key)
-    parts.journal.commit(decide, keys, after)
+    try:
+        parts.journal.commit(decide, keys, after)
+    except OutcomeUnknown as error:  # those without a key are asked for by their ids
+        ids = tuple(f"{number:016x}" for number in numbers)
+        raise OutcomeUnknown(str(error), keys, ids) from error
     parts.catchup.wake()
     return memories, repeats
 
@@ -131,8 +135,14 @@ def expire(parts: Parts, id: str, end: int | None) -> Memory:
     number = number_in(id)
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
-        _row_in(state, number, id, (State.LIVE, State.EXPIRED))
-        return [Expired(number, at if end is None else end)]
+        row = _row_in(state, number, id, (State.LIVE, State.EXPIRED))
+        last = at if end is None else end
+        if row["valid_from"] is not None and last < row["valid_from"]:
+            raise InvalidInput(
+                f"memory {id} begins at {from_micros(row['valid_from'])} and cannot end at "
+                f"{from_micros(last)}; pass a later time, or invalidate it"
+            )
+        return [Expired(number, last)]
 
     return _committed(parts, decide, lambda: number)
 

@@ -14,8 +14,10 @@ from memory_core.errors import (
     InvalidText,
     KeyReused,
     NotFound,
+    NotStored,
     StoreClosed,
 )
+from memory_core.journal.events import Event
 from memory_core.manager import MemoryManager
 from memory_core.testing import ManualClock
 
@@ -397,3 +399,22 @@ def test_bad_arguments_of_changes_are_refused(memory: MemoryManager) -> None:
         with pytest.raises(InvalidInput):
             memory.list(**numbers)  # type: ignore[arg-type]
     assert memory.journal.head == head
+
+
+def test_a_memory_cannot_end_before_it_begins(memory: MemoryManager, clock: ManualClock) -> None:
+    later = memory.store("the lease of the flat", valid_from=clock.now + timedelta(days=30))
+    for end in (None, clock.now + timedelta(days=29)):
+        with pytest.raises(InvalidInput, match="begins at"):
+            memory.expire(later.id, end)
+    assert memory.expire(later.id, clock.now + timedelta(days=40)).state == "expired"
+
+
+def test_a_policy_that_writes_by_itself_is_refused_whole(memory: MemoryManager) -> None:
+    def policy(state: object, at: int) -> list[Event]:
+        memory.store("written from inside")
+        return []
+
+    with pytest.raises(NotStored, match="a write inside a write"):
+        memory.run(policy)
+    assert memory.journal.head.seq == 0
+    assert memory.store("and the next write works").version == 1

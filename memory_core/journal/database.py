@@ -27,11 +27,11 @@ from memory_core.errors import (
 from memory_core.forking import keep_open, undisturbed
 from memory_core.journal import schema
 from memory_core.journal.home import check_home
+from memory_core.journal.mode import journal_mode
 
 logger = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_MS = 5_000
-_BAD_WAL = ((3, 7, 0), (3, 44, 6)), ((3, 45, 0), (3, 50, 7)), ((3, 51, 0), (3, 51, 3))
 
 
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, UnicodeDecodeError)
@@ -254,6 +254,10 @@ class Database:
 
     def _begin(self) -> apsw.Connection:
         connection = self._open_writer()
+        if connection.in_transaction:
+            raise NotStored(
+                "a write inside a write: a policy returns its events and calls no verb that writes"
+            )
         try:
             connection.execute("BEGIN IMMEDIATE")
         except apsw.BusyError as error:
@@ -271,7 +275,8 @@ class Database:
             logger.error("commit failed: %s; connections are opened anew", type(error).__name__)
             self._drop()
             raise OutcomeUnknown(
-                f"the commit to {self.path} failed ({error}); ask outcome(key) whether it happened",
+                f"the commit to {self.path} failed ({error}); "
+                "ask outcome(key), or get(id), whether it happened",
                 keys,
             ) from error
 
@@ -301,35 +306,6 @@ class Database:
         return NotStored(
             f"nothing was written to {self.path}: {what}; free space or check the disk"
         )
-
-
-def journal_mode(directory: Path) -> str:
-    """Return "wal" where it is safe, else "truncate" (slower, as durable).
-
-    WAL is refused on SQLite versions with the WAL-reset bug (fixed in 3.51.3, 3.50.7, 3.44.6)
-    and on network file systems.
-    """
-    return "truncate" if wal_is_unsafe(apsw.sqlite_lib_version()) or remote(directory) else "wal"
-
-
-def wal_is_unsafe(sqlite_version: str) -> bool:
-    """Tell whether this SQLite can corrupt a WAL database under two connections."""
-    found = tuple(int(part) for part in sqlite_version.split(".")[:3])
-    return any(first <= found < fixed for first, fixed in _BAD_WAL)
-
-
-def remote(directory: Path) -> str | None:
-    """Return the name of the network file system the directory is on, or None."""
-    try:
-        mounts = Path("/proc/self/mounts").read_text().splitlines()
-    except OSError:
-        return None
-    resolved, best, kind = str(directory.resolve()), "", ""
-    for line in mounts:
-        _, point, name, *_ = line.split(" ")
-        if len(point) > len(best) and (resolved + "/").startswith(point.rstrip("/") + "/"):
-            best, kind = point, name
-    return kind if kind.startswith(("nfs", "cifs", "smb", "9p", "fuse.sshfs")) else None
 
 
 def damaged(path: Path, error: Exception) -> StoreDamaged:

@@ -9,7 +9,7 @@ import pytest
 from memory_core.answers import Query
 from memory_core.errors import NotFound, StoreDamaged, StoreError, StoreTooNew
 from memory_core.journal import erase
-from memory_core.journal.database import Database, wal_is_unsafe
+from memory_core.journal.database import Database
 from memory_core.journal.events import (
     Erased,
     Event,
@@ -22,6 +22,7 @@ from memory_core.journal.events import (
     Superseded,
 )
 from memory_core.journal.journal import Journal
+from memory_core.journal.mode import wal_is_unsafe
 from memory_core.terms import terms
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 
 from memory_core import open_memory
-from memory_core.errors import MemoryCoreError, OutcomeUnknown
+from memory_core.errors import MemoryCoreError, NotFound, OutcomeUnknown
 
 
 class Countdown:
@@ -58,6 +58,7 @@ def main(home: str, operation: str, n: str, how: str) -> None:
     memory = open_memory(home, embedder="hash", recordings=False)
     memory.parts.catchup.close()
     Countdown.left, Countdown.forever, Countdown.armed = int(n), how == "forever", True
+    unknown: dict[str, str] = {}
     for number in range(12):
         key = f"k{number}"
         try:
@@ -65,11 +66,18 @@ def main(home: str, operation: str, n: str, how: str) -> None:
             print("stored", key)
         except OutcomeUnknown as error:
             print("unknown", *error.keys)
+            (unknown[key],) = error.ids
         except MemoryCoreError as error:
             print("refused", key, type(error).__name__)
     Countdown.armed = False
     for number in range(12):
         print("outcome", f"k{number}", memory.outcome(f"k{number}").stored)
+    for key, id in unknown.items():
+        try:
+            there = memory.get(id).key == key
+        except NotFound:
+            there = False
+        print("by id", key, there, memory.outcome(key).stored)
     print("failed", Countdown.failed)
     memory.close()
     del disk

@@ -32,6 +32,7 @@ def test_what_is_told_is_what_is_there(tmp_path: Path, operation: str, n: int, h
     refused = {words[1] for words in said if words[0] == "refused"}
     answered = {words[1]: words[2] == "True" for words in said if words[0] == "outcome"}
     assert int(said[-1][1]) > 0, "no fault was injected"
+    assert all(words[3] == words[4] for words in said if words[:2] == ["by", "id"])
     assert stored <= present
     assert not refused & present
     assert {key for key, there in answered.items() if there} == present
