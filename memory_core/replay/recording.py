@@ -15,20 +15,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
 from memory_core.answers import RecallResult
 from memory_core.config import DECIDING, Settings
 from memory_core.embed.base import Fingerprint
-from memory_core.errors import MemoryCoreError, NotFound, StoreBusy
+from memory_core.errors import MemoryCoreError, NotFound, StoreBusy, StoreError
 from memory_core.forking import keep_open, undisturbed
 from memory_core.replay.encoding import decode, encode, glance
 from memory_core.terms import TERMS_VERSION
 from memory_core.version import __version__
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 GROUP_SECONDS = 0.5
 _SCHEMA = """
@@ -150,39 +152,45 @@ class Recordings:
         return recall_id
 
     def list(self, limit: int = 50) -> list[Recording]:
-        """Return the newest recordings, newest first."""
+        """Return the newest recordings, newest first.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
         self.flush()
-        with undisturbed(), self._lock:
-            found = self._open().execute(
+        found = self._asked(
+            lambda connection: connection.execute(
                 "SELECT id, at, session, seq, body FROM recordings WHERE namespace = ?"
                 " ORDER BY n DESC LIMIT ?",
                 (self._namespace, limit),
-            )
-            return [_decoded(row) for row in found]
+            ).fetchall()
+        )
+        return [_decoded(row) for row in found]
 
     def get(self, id: str) -> Recording:
         """Return one recording.
 
         Raises:
             NotFound: it is not there, or was dropped by the bounds.
+            StoreError: the file cannot be read.
         """
         self.flush()
-        with undisturbed(), self._lock:
-            row = (
-                self._open()
-                .execute(
-                    "SELECT id, at, session, seq, body FROM recordings"
-                    " WHERE namespace = ? AND id = ?",
-                    (self._namespace, id),
-                )
-                .fetchone()
-            )
+        row = self._asked(
+            lambda connection: connection.execute(
+                "SELECT id, at, session, seq, body FROM recordings WHERE namespace = ? AND id = ?",
+                (self._namespace, id),
+            ).fetchone()
+        )
         if row is None:
             raise NotFound(f"no recording {id!r} in this namespace; see: memory replay list")
         return _decoded(row)
 
     def flush(self) -> None:
-        """Write what is queued, in one transaction, and drop what is out of bounds."""
+        """Write what is queued, in one transaction, and drop what is out of bounds.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
         with undisturbed(), self._lock:
             rows = []
             while not self._waiting.empty():
@@ -192,14 +200,31 @@ class Recordings:
                 rows = [row for row in rows if row[4] >= erased]
             if not rows:
                 return
-            connection = self._open()
-            with connection:
-                connection.executemany(
-                    "INSERT INTO recordings(id, namespace, at, session, seq, body)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    rows,
-                )
-                self._trim(connection)
+            self._asked(lambda connection: self._write(connection, rows))
+
+    def _write(self, connection: apsw.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        with connection:
+            connection.executemany(
+                "INSERT INTO recordings(id, namespace, at, session, seq, body)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            self._trim(connection)
+
+    def _asked(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Work with the file; a damaged one is begun anew, since recordings are no truth."""
+        with undisturbed(), self._lock:
+            try:
+                try:
+                    return work(self._open())
+                except (apsw.CorruptError, apsw.NotADBError):
+                    logger.warning("%s is damaged and begun anew", self._path.name)
+                    self._discard()
+                    return work(self._open())
+            except apsw.BusyError as error:
+                raise StoreBusy(f"{self._path} is in use; try again when it is free") from error
+            except (apsw.Error, OSError) as error:
+                raise StoreError(f"{self._path} cannot be used ({error}); check it") from error
 
     def redact(self, versions: set[int], texts: Sequence[str]) -> int:
         """Remove recordings whose query holds an erased text or that saw an erased version.
@@ -210,15 +235,10 @@ class Recordings:
         Raises:
             StoreBusy: another process is reading them; erase again when it is done.
         """
-        try:
-            self.flush()
-            return self._redacted(versions, texts) if self._path.exists() else 0
-        except apsw.BusyError as error:
-            raise StoreBusy(f"{self._path} is in use; try again when it is free") from error
-        except (apsw.CorruptError, apsw.NotADBError):
-            logger.warning("%s is damaged and removed: recordings are no truth", self._path.name)
-            self._discard()
+        self.flush()
+        if not self._path.exists():
             return 0
+        return self._asked(lambda connection: self._redacted(connection, versions, texts))
 
     def drop(self, session: str | None = None) -> int:
         """Remove the recordings of a session, or all of the namespace; return how many."""
@@ -226,35 +246,18 @@ class Recordings:
         if not self._path.exists():
             return 0
         clause, values = ("", ()) if session is None else (" AND session = ?", (session,))
-        with self._lock:
-            connection = self._open()
-            with connection:
-                connection.execute(
-                    f"DELETE FROM recordings WHERE namespace = ?{clause}",
-                    (self._namespace, *values),
-                )
-            gone = connection.changes()
-            if gone:
-                connection.execute("VACUUM")
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        return gone
+        chosen = f"SELECT n FROM recordings WHERE namespace = ?{clause}", (self._namespace, *values)
+        return self._asked(
+            lambda connection: _removed(connection, [n for (n,) in connection.execute(*chosen)])
+        )
 
-    def _redacted(self, versions: set[int], texts: Sequence[str]) -> int:
-        with undisturbed(), self._lock:
-            connection = self._open()
-            gone = [
-                n
-                for n, body in connection.execute(
-                    "SELECT n, body FROM recordings WHERE namespace = ?", (self._namespace,)
-                )
-                if _touches(body, versions, texts)
-            ]
-            with connection:
-                connection.executemany("DELETE FROM recordings WHERE n = ?", [(n,) for n in gone])
-            if gone:  # pages that were split keep copies that secure_delete does not reach
-                connection.execute("VACUUM")
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        return len(gone)
+    def _redacted(
+        self, connection: apsw.Connection, versions: set[int], texts: Sequence[str]
+    ) -> int:
+        found = connection.execute(
+            "SELECT n, body FROM recordings WHERE namespace = ?", (self._namespace,)
+        )
+        return _removed(connection, [n for n, body in found if _touches(body, versions, texts)])
 
     def close(self) -> None:
         """Write what is queued and stop; idempotent."""
@@ -263,7 +266,7 @@ class Recordings:
             self._thread.join(timeout=5)
         try:
             self.flush()
-        except (apsw.Error, MemoryCoreError) as error:
+        except MemoryCoreError as error:
             logger.warning("the last recordings are not written: %s", error)
         with undisturbed(), self._lock:
             if self._connection is not None:
@@ -280,7 +283,7 @@ class Recordings:
         while not self._stop.wait(GROUP_SECONDS):
             try:
                 self.flush()
-            except (apsw.Error, MemoryCoreError) as error:
+            except MemoryCoreError as error:
                 logger.warning("recordings are not written: %s", error)
 
     def _open(self) -> apsw.Connection:
@@ -321,6 +324,16 @@ class Recordings:
             " WHERE namespace = ?1) WHERE total > ?2)",
             (self._namespace, limit),
         )
+
+
+def _removed(connection: apsw.Connection, gone: Sequence[int]) -> int:
+    """Delete recordings and every copy of theirs; return how many."""
+    with connection:
+        connection.executemany("DELETE FROM recordings WHERE n = ?", [(n,) for n in gone])
+    if gone:  # pages that were split keep copies that secure_delete does not reach
+        connection.execute("VACUUM")
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    return len(gone)
 
 
 def _touches(blob: bytes, versions: set[int], texts: Sequence[str]) -> bool:

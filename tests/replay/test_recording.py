@@ -10,6 +10,7 @@ import pytest
 
 from memory_core import MemoryManager, RecallResult, open_memory
 from memory_core.answers import Extent, Step
+from memory_core.errors import StoreError
 from memory_core.filters import filter_data, filter_of, parse_filter
 from memory_core.replay.encoding import decode, encode, glance, vector_of
 from memory_core.samples import sample_questions, sample_turns
@@ -111,3 +112,26 @@ def test_the_first_format_is_still_read() -> None:
     body = {"format": 1, "query": {"text": "tea", "vector": [0.5, 1.0]}, "steps": []}
     assert decode(zlib.compress(json.dumps(body).encode())) == body
     assert vector_of(body["query"]["vector"]).tolist() == [0.5, 1.0]  # type: ignore[index]
+
+
+def test_a_damaged_file_is_begun_anew_and_records_again(memory: MemoryManager) -> None:
+    memory.recall("tea")
+    memory.close()
+    path = memory.journal.home / "recordings.db"
+    for name in ("recordings.db-wal", "recordings.db-shm"):
+        path.with_name(name).unlink(missing_ok=True)
+    path.write_bytes(b"garbage " * 1000)
+    with open_memory(memory.journal.home, embedder="hash") as opened:
+        assert bodies(opened) == []
+        opened.recall("the garden")
+        assert [body["query"]["text"] for body in bodies(opened)] == ["the garden"]
+
+
+def test_a_file_that_cannot_be_opened_is_a_typed_error(memory: MemoryManager) -> None:
+    path = memory.journal.home / "recordings.db"
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    recorder: Any = memory.parts.recorder
+    with pytest.raises(StoreError, match=r"recordings\.db cannot be used"):
+        recorder.list()
+    assert memory.recall("tea").hits
