@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from memory_core.errors import InvalidSetting
 from memory_core.types import Source
@@ -156,6 +161,9 @@ def _checked(values: Mapping[str, Any]) -> Settings:
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
         )
         raise InvalidSetting(f"settings are not valid: {faults}; correct the keys named") from error
+    except SettingsError as error:
+        told = f"an environment setting is not valid: {error}"
+        raise InvalidSetting(f'{told}; write lists as JSON: ["tool", "document"]') from error
 
 
 def _from_file(path: Path) -> dict[str, Any]:

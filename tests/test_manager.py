@@ -279,6 +279,10 @@ def test_nothing_stored_is_empty_not_failed(memory: MemoryManager) -> None:
 def test_unknown_settings_are_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidSetting, match="rernaker"):
         open_memory(tmp_path, embedder="hash", rernaker="x")
+    for wrong in ("tool", '["tool"', '["nobody"]', ""):
+        with monkeypatch.context() as patch, pytest.raises(InvalidSetting, match="quarantine"):
+            patch.setenv("MEMORY_QUARANTINE", wrong)
+            open_memory(tmp_path, embedder="hash")
     monkeypatch.setenv("MEMORY_EMBEDER", "hash")
     with pytest.raises(InvalidSetting, match="MEMORY_EMBEDER"):
         open_memory(tmp_path, embedder="hash")
