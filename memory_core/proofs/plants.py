@@ -216,6 +216,65 @@ def _switched_early() -> list[Swap]:
     return [(migration, "_fill", barely), (migration, "switch", early)]
 
 
+def _rights_are_given() -> list[Swap]:
+    from memory_core.serve.keys import Grant
+
+    return [(Grant, "allows", lambda grant, right, namespace: True)]
+
+
+def _names_begin_alike() -> list[Swap]:
+    from memory_core.serve.guard import Guard
+
+    return [(Guard, "_addressed", lambda guard, headers: None)]
+
+
+def _bodies_are_taken_whole() -> list[Swap]:
+    from memory_core.serve import guard
+
+    honest = guard._whole
+
+    async def whole(receive: Any, limit: int) -> bytes:
+        return await honest(receive, 1 << 40)
+
+    return [(guard, "_whole", whole), (guard.Guard, "_received", _unweighed(guard.Guard))]
+
+
+def _unweighed(guard: Any) -> Any:
+    honest = guard._received
+
+    async def received(self: Any, grant: Any, headers: Any, receive: Any) -> Any:
+        given = {name: value for name, value in headers.items() if name != "content-length"}
+        return await honest(self, grant, given, receive)
+
+    return received
+
+
+def _work_is_done_at_once() -> list[Swap]:
+    from memory_core.serve.http import Service
+
+    async def at_once(service: Any, act: Any) -> Any:
+        return act()
+
+    return [(Service, "_work", at_once)]
+
+
+def _canary_looks_away() -> list[Swap]:
+    from memory_core.serve import health
+
+    return [(health, "_way", lambda memory, step: None)]
+
+
+def _texts_are_parsed() -> list[Swap]:
+    from memory_core.serve import page
+
+    dom = page.FILES["dom.js"]
+    made = b'h("bdi", { className, dir: "auto" }'
+    careless = dom.body.replace(
+        made + b", text);", b"((e) => { e.innerHTML = text; return e; })(" + made + b"));"
+    )
+    return [(page, "FILES", {**page.FILES, "dom.js": page.File(careless, dom.type)})]
+
+
 PLANTS: dict[str, Plant] = {
     "any-model": Plant("I5", "a store opens with any embedding model", _any_model_opens),
     "early-switch": Plant("I5", "a model serves before it has embedded", _switched_early),
@@ -241,6 +300,12 @@ PLANTS: dict[str, Plant] = {
     "cut": Plant("U2", "only the beginning of a long text is embedded", _long_texts_are_cut),
     "bare-records": Plant("T3", "hidden characters and tags are not escaped", _records_are_bare),
     "echo": Plant("T3", "what was injected is stored again", _echo_is_stored),
+    "every-right": Plant("T5", "every key has every right", _rights_are_given),
+    "any-name": Plant("T5", "a server answers to any name", _names_begin_alike),
+    "whole-bodies": Plant("T11", "bodies of any size are read", _bodies_are_taken_whole),
+    "blocked": Plant("U5", "operations run on the event loop", _work_is_done_at_once),
+    "looks-away": Plant("U6", "the canary opens the memory and no more", _canary_looks_away),
+    "parsed": Plant("T9", "the page parses what memories say", _texts_are_parsed, 4),
     "calls-home": Plant("T7", "every recall opens a connection", _calls_home),
     **PLANTS_OF_LIFE,
 }

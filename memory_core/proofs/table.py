@@ -1,6 +1,7 @@
 """All proofs, by row."""
 
 from memory_core.proofs import (
+    authorising,
     clocks,
     control,
     copies,
@@ -14,19 +15,24 @@ from memory_core.proofs import (
     indexing,
     injecting,
     killing,
+    limiting,
     long_texts,
     migrating,
     modelled,
     offline,
     power,
+    sickening,
     trust,
+    viewing,
+    waiting,
     walls,
 )
 from memory_core.proofs.row import Proof
 
 MODULES = (
     killing, indexing, migrating, crowd, damage, modelled, hostile, long_texts, clocks, walls,
-    trust, injecting, offline, hygiene, copies, power, faults, erasing, crashing, control,
+    trust, injecting, authorising, limiting, viewing, waiting, sickening, offline, hygiene, copies,
+    power, faults, erasing, crashing, control,
 )  # fmt: skip
 
 PROOFS: dict[str, Proof] = {proof.row: proof for module in MODULES for proof in module.PROOFS}

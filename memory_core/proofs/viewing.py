@@ -7,9 +7,6 @@ have been asked of anybody but the server.
 """
 
 import random
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,10 +14,11 @@ from typing import Any
 from memory_core.build import open_memory
 from memory_core.journal.namespaces import namespaces_of
 from memory_core.proofs.browser import Browser, browser_path
+from memory_core.proofs.plants import planted
 from memory_core.proofs.row import Findings, Proof, Run
-from memory_core.serve.running import Place, Serving
-from memory_core.serve.stores import Stores
+from memory_core.proofs.server import serving
 
+SETTINGS: dict[str, Any] = {"embedder": "hash:16", "importance_weight": 0.0}
 RUN = "top.pwned=1"
 PARTS = (
     f"<script>{RUN}</script>", f"<img src=x onerror={RUN}>", f"<svg onload={RUN}>",
@@ -66,23 +64,26 @@ ASK = """(() => {
 
 def prove_viewer(run: Run, findings: Findings) -> None:
     """Show `run.size` hostile memories and as many harmless ones, and compare the pages."""
+    from memory_core.serve.running import Place
+
     if browser_path() is None:
         findings.measured["browser"] = "none installed: not proven"
         return
     hostile = [_payload(run.random) for _ in range(run.size)]
     harmless = ["".join(run.random.choices("abcdefgh", k=12)) for _ in range(run.size)]
     shapes = {}
-    with Browser() as browser:
+    with planted(run.planted), Browser() as browser:
         browser.look(1280, 860)
         for name, texts in (("harmless", harmless), ("hostile", hostile)):
             home = run.place / name
             _fill(home, texts)
-            with _served(home) as served:
-                shapes[name] = _walk(browser, served.ready.page, texts, findings)
-                foreign = [a for a in browser.asked if not a.startswith(served.ready.url)]
+            place = Place(port=0, namespace=namespaces_of(home)[0])
+            with serving(home, place, settings=SETTINGS) as server:
+                page = f"{server.url}/#key={server.key}"
+                shapes[name] = _walk(browser, page, texts, findings)
+                foreign = [a for a in browser.asked if not a.startswith(server.url)]
                 findings.check(not foreign, f"the page asked {foreign[:3]}")
                 browser.asked.clear()
-            findings.check(not browser.run("top.pwned"), "a script of a memory ran")
         findings.check(not browser.said, f"the page complained: {browser.said[:3]}")
     for view, shape in shapes["hostile"].items():
         findings.check(shape == shapes["harmless"][view], f"{view}: {_differing(shapes, view)}")
@@ -96,36 +97,24 @@ def _payload(chance: random.Random) -> str:
 def _fill(home: Path, texts: list[str]) -> None:
     """Put every text into every field; the second store gets the same, letter for letter."""
     namespace = texts[0][:60].replace("\x00", "")
-    with open_memory(home, namespace=namespace, embedder="hash:16", importance_weight=0) as memory:
+    with open_memory(home, namespace=namespace, **SETTINGS) as memory:
         moment = "2026-01-01T10:00:00Z"
         stored = memory.store_many(
             {
                 "text": f"{text} {number}", "role": "user", "speaker": text[:60],
-                "session": text[:60], "subject": text[:60], "attribute": text[:60],
+                "session": text[:60], "subject": f"{number} {text}"[:60], "attribute": text[:60],
                 "key": f"{text[:60]} {number}", "metadata": {text[:60]: text[:200]},
                 "occurred_at": moment, "importance": 0.5,
             }
             for number, text in enumerate(texts)
         ).stored  # fmt: skip
-        for first, second in pairwise(stored[:4]):
+        for first, second in pairwise([*stored, stored[0]]):  # a ring: each memory has as many
             memory.link(first.id, second.id, texts[0][:60])
-        memory.revise(stored[0].id, text=f"{texts[0]} 0 revised")
+        for number, (kept, text) in enumerate(zip(stored, texts, strict=True)):
+            memory.revise(kept.id, text=f"{text} {number} revised")
         memory.parts.catchup.drain()
         for _ in range(2):
             memory.recall(texts[0], k=200, session=texts[0][:60], token_budget=100_000)
-
-
-@contextmanager
-def _served(home: Path) -> Iterator[Serving]:
-    stores = Stores(home, {"embedder": "hash:16", "importance_weight": 0})
-    serving = Serving(stores, Place(port=0, namespace=namespaces_of(home)[0]), mcp=False)
-    thread = threading.Thread(target=serving.run, daemon=True)
-    thread.start()
-    try:
-        yield serving
-    finally:
-        serving.stop()
-        thread.join(timeout=20)
 
 
 def _walk(browser: Browser, page: str, texts: list[str], findings: Findings) -> dict[str, Any]:
@@ -153,6 +142,8 @@ def _walk(browser: Browser, page: str, texts: list[str], findings: Findings) -> 
     browser.run(ASK.replace("WANTED", "'nobody ever said this'"))
     browser.wait("document.querySelector('.answer')")
     shapes["why not"] = _shape(browser)
+    findings.check(not browser.run("top.pwned"), "a script of a memory ran")
+    browser.open("about:blank")
     return shapes
 
 

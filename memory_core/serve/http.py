@@ -16,7 +16,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -38,9 +38,14 @@ from memory_core.serve.live import Live
 from memory_core.serve.openapi import description
 from memory_core.serve.stores import Stores
 
+if TYPE_CHECKING:  # not every server has it
+    from mcp.server import MCPServer
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Toolset = Callable[[Stores, str], "MCPServer[object]"]
+"""Makes the MCP server of a namespace."""
 JSON = "application/json"
 STATUS: tuple[tuple[type[MemoryCoreError], int], ...] = (
     (errors.NotFound, 404), (errors.KeyReused, 409), (errors.InvalidInput, 422),
@@ -139,14 +144,16 @@ class Service:
             future.exception()  # told to whoever waits; a client that left does not
 
 
-def application(service: Service, *, names: Names, keys: Keys | None, mcp: bool = True) -> ASGIApp:
+def application(
+    service: Service, *, names: Names, keys: Keys | None, mcp: Toolset | None = None
+) -> ASGIApp:
     """Return the whole server as an ASGI application.
 
     Args:
         service: the memories and bounds.
         names: under which it may be addressed.
         keys: who may ask; None lets everybody who reaches it.
-        mcp: whether `/mcp` is served.
+        mcp: what `/mcp` serves; nothing when None.
     """
     routes: list[BaseRoute] = [
         Route("/v1/live", service.live, methods=["GET"]),
@@ -157,7 +164,7 @@ def application(service: Service, *, names: Names, keys: Keys | None, mcp: bool 
         Route("/", _page, methods=["GET"]),
         Route("/page/{name}", _page, methods=["GET"]),
     ]
-    host = _McpHost(service) if mcp else None
+    host = None if mcp is None else _McpHost(service, mcp)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -182,12 +189,10 @@ def application(service: Service, *, names: Names, keys: Keys | None, mcp: bool 
 class _McpHost:
     """The MCP server of the default namespace, inside this one; the guard stands before both."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, toolset: Toolset) -> None:
         from mcp.server.transport_security import TransportSecuritySettings
 
-        from memory_core.serve.mcp import memory_server
-
-        self._server = memory_server(service.stores, service.default)
+        self._server = toolset(service.stores, service.default)
         inner = self._server.streamable_http_app(
             max_request_body_size=service.bounds.body,
             transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),

@@ -16,7 +16,7 @@ try:
     import uvicorn
 
     from memory_core.serve.guard import Bounds, Names
-    from memory_core.serve.http import Service, application
+    from memory_core.serve.http import Service, Toolset, application
 except ImportError as error:  # pragma: no cover - depends on the installation
     raise MissingExtra(error.name or "starlette", "server") from error
 
@@ -63,7 +63,12 @@ class Serving:
     """A server that is bound and about to serve."""
 
     def __init__(
-        self, stores: Stores, place: Place, *, bounds: Bounds | None = None, mcp: bool = True
+        self,
+        stores: Stores,
+        place: Place,
+        *,
+        bounds: Bounds | None = None,
+        mcp: Toolset | None = None,
     ) -> None:
         """Bind.
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from memory_core.serve.guard import Bounds
+from memory_core.serve.mcp import memory_server
 from memory_core.serve.running import Place, Serving
 from memory_core.serve.stores import Stores
 
@@ -39,7 +40,12 @@ def serving(
     home: Path, place: Place | None = None, *, bounds: Bounds | None = None, mcp: bool = False
 ) -> Iterator[Served]:
     stores = Stores(home, {"embedder": "hash"})
-    server = Serving(stores, place or Place(port=0, namespace="ana"), bounds=bounds, mcp=mcp)
+    server = Serving(
+        stores,
+        place or Place(port=0, namespace="ana"),
+        bounds=bounds,
+        mcp=memory_server if mcp else None,
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     served = Served(stores, server.ready.url, server.ready.key)

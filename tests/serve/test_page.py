@@ -7,10 +7,9 @@ import pytest
 
 from memory_core.build import open_memory
 from memory_core.proofs.browser import Browser, browser_path
-from memory_core.proofs.plants import swapped
+from memory_core.proofs.plants import PLANTS
 from memory_core.proofs.row import carry_out
-from memory_core.proofs.viewing import PROOFS
-from memory_core.serve import page
+from memory_core.proofs.table import PROOFS
 from tests.serve.served import Served, serving
 
 pytestmark = pytest.mark.skipif(browser_path() is None, reason="no Chromium is installed here")
@@ -180,18 +179,9 @@ def test_without_its_key_the_page_asks_for_one(browser: Browser, served: Served)
     browser.said.clear()
 
 
-def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
-    line = carry_out(PROOFS[0], tmp_path / "home", seed=1, size=PROOFS[0].short)
-    assert line["first_failures"] == []
-
-
-def test_a_page_that_parsed_texts_would_be_caught(tmp_path: Path) -> None:
-    dom = page.FILES["dom.js"]
-    careless = dom.body.replace(
-        b'h("bdi", { className, dir: "auto" }, text);',
-        b'{ const e = h("bdi", { className, dir: "auto" }); e.innerHTML = text; return e; };',
-    ).replace(b'className = "said") =>\n', b'className = "said") =>')
-    assert careless != dom.body
-    with swapped(page, "FILES", {**page.FILES, "dom.js": page.File(careless, dom.type)}):
-        line = carry_out(PROOFS[0], tmp_path / "home", seed=1, size=4)
-    assert line["failures"]
+@pytest.mark.parametrize(("bug", "caught"), [(None, False), ("parsed", True)])
+def test_hostile_texts_stay_texts(tmp_path: Path, bug: str | None, caught: bool) -> None:
+    proof = PROOFS["T9"]
+    size = PLANTS[bug].size if bug else proof.short
+    line = carry_out(proof, tmp_path / "home", seed=1, size=size or proof.short, planted=bug)
+    assert bool(line["failures"]) == caught, line["first_failures"]

@@ -12,6 +12,7 @@ from memory_core.serve.cli.session import Session
 
 if TYPE_CHECKING:  # a host waits for `memory mcp`
     from memory_core.serve.api import Right
+    from memory_core.serve.http import Toolset as Tools
     from memory_core.serve.keys import Keys
     from memory_core.serve.running import Place
 
@@ -34,8 +35,12 @@ def mcp(
     compat: Annotated[
         Toolset, typer.Option(help="Our five tools, or the nine of the reference memory server.")
     ] = Toolset.OWN,
+    http: Annotated[
+        bool, typer.Option("--http", help="Streamable HTTP at /mcp, instead of standard input.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port for --http.")] = 7437,
 ) -> None:
-    """Serve the memory to an MCP host over standard input and output."""
+    """Serve the memory to an MCP host, over standard input and output or over HTTP."""
     from memory_core.serve.stores import Stores
 
     if compat is Toolset.OWN:
@@ -44,6 +49,11 @@ def mcp(
         from memory_core.serve.mcp_graph import graph_server as server
 
     options: Session = context.obj
+    if http:
+        from memory_core.serve.running import Place
+
+        run_server(options, Place(port=port, namespace=options.namespace), tools=server)
+        return
     stores = Stores(options.home, options.settings)
     stores.warm(options.namespace)
     try:
@@ -67,13 +77,17 @@ def serve(
     """Serve operations, health, MCP and the replay page over HTTP until interrupted."""
     if context.invoked_subcommand is not None:
         return
+    from memory_core.serve.mcp import memory_server
     from memory_core.serve.running import Place
 
     options: Session = context.obj
-    run_server(options, Place(host, port, options.namespace, also or (), open_))
+    place = Place(host, port, options.namespace, also or (), open_)
+    run_server(options, place, tools=memory_server)
 
 
-def run_server(options: Session, place: "Place", *, browse: bool = False) -> None:
+def run_server(
+    options: Session, place: "Place", *, tools: "Tools | None" = None, browse: bool = False
+) -> None:
     """Serve, and tell where; show the page in a browser if asked."""
     import webbrowser
 
@@ -81,7 +95,7 @@ def run_server(options: Session, place: "Place", *, browse: bool = False) -> Non
     from memory_core.serve.stores import Stores
 
     stores = Stores(options.home, options.settings)
-    serving = Serving(stores, place)
+    serving = Serving(stores, place, mcp=tools)
     told = serving.ready
     lines = [f"serving {options.home} at {told.url}", f"page    {told.page}"]
     lines += [f"key     {told.key}, until this ends"] if told.key else []
