@@ -108,7 +108,7 @@ def open_memory(
     chosen = models_own(config.load(path, given), path, namespace, given=embedder)
     named = embedder is None or isinstance(embedder, str)
     model = embedder_of(chosen) if embedder is None or isinstance(embedder, str) else embedder
-    judge = reranker_of(chosen) if reranker is None or isinstance(reranker, str) else reranker
+    judge = reranker if isinstance(reranker, Reranker) else reranker_of(chosen, named=named)
     how = Opening(
         namespace, model, spec_of(chosen) if named else "", judge, readonly=readonly,
         clock=system_clock if clock is None else _whole(clock), create=create,

@@ -63,7 +63,8 @@ class Settings(BaseSettings):
     runtime: Literal["auto", "torch", "onnx", "onnx-int8"] = "auto"
     """What runs local models; `auto` takes the exported ONNX file if there is one, else torch."""
     reranker: str | None = None
-    """Name or directory of a cross-encoder; None ranks by bi-encoder and BM25."""
+    """Name or directory of a cross-encoder; `default` is the one on board, which goes with a named
+    embedding model (not with `hash` or an embedder of one's own); `off` ranks without."""
     rerank_count: int = Field(default=64, ge=1, le=512)
     """How many candidates the cross-encoder reads."""
     allow_download: bool = False

@@ -19,11 +19,13 @@ from memory_core.errors import ModelMismatch, ModelNotFound, StoreError
 from memory_core.journal.database import Database
 from memory_core.journal.journal import Journal
 from memory_core.journal.serving import serving_model, spec_in
-from memory_core.models.resolve import resolve
+from memory_core.models.resolve import RERANKER, resolve
 from memory_core.recall.rerank import Reranker
 
 SPEC = ("embedder", "pooling", "query_prompt", "document_prompt", "dimensions", "runtime")
 """The settings that decide an embedder's vectors; an endpoint's address and key are not kept."""
+DEFAULT_RERANKER = "default"
+NO_RERANKER = "off"
 _REMOTE = "openai:"
 """Never taken from a store: texts would go to an address that somebody's file names."""
 
@@ -43,19 +45,31 @@ def embedder_of(settings: Settings) -> Embedder:
         )
 
 
-def reranker_of(settings: Settings) -> Reranker | None:
+def reranker_of(settings: Settings, *, named: bool = True) -> Reranker | None:
     """Return the cross-encoder that the settings name; not loaded yet.
+
+    The default one goes with named embedding models. `hash` and embedders of one's own are for
+    tests and special stores, where it would cost more than all the rest.
+
+    Args:
+        settings: name it.
+        named: whether the embedding model is one that the settings name.
 
     Raises:
         ModelNotFound, ModelRejected: it cannot be had.
     """
-    if settings.reranker is None:
+    name = settings.reranker
+    if name is None or name == NO_RERANKER:
         return None
+    if name == DEFAULT_RERANKER:
+        if not named or settings.embedder.startswith("hash"):
+            return None
+        name = RERANKER
     from memory_core.recall.rerank_onnx import local_reranker
 
     cache = settings.models_dir.expanduser()
     with looked_for("reranker"):
-        found = resolve(settings.reranker, cache_dir=cache, allow_download=settings.allow_download)
+        found = resolve(name, cache_dir=cache, allow_download=settings.allow_download)
     return local_reranker(found, cache, settings.runtime)
 
 

@@ -5,7 +5,6 @@
 A small model is mostly its vocabulary. The products are made int8 by `models.export`.
 """
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -84,11 +83,3 @@ def _halve(graph: Any, name: str) -> None:
     ]
     for step, new in enumerate(made):
         graph.node.insert(place + step, new)
-
-
-def limited(folder: Path, tokens: int) -> None:
-    """Write into the directory's tokenizer configuration how many tokens its model reads."""
-    file = folder / "tokenizer_config.json"
-    config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    config["model_max_length"] = tokens
-    file.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")

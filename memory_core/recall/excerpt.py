@@ -8,12 +8,14 @@ there is room. Offsets are in characters of the stored text; nothing is rewritte
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memory_core.terms import terms
 from memory_core.types import Span
 
 MARK = "…"
+STEM = 6  # letters that make two terms the same word for choosing a sentence
 _SENTENCE = re.compile(
     r".+?(?:[.!?]+[\"')\]]*(?=\s|$)|[\u3002\uff01\uff1f]|\n+|$)\s*", re.DOTALL
 )  # the three code points end sentences in Chinese and Japanese, without a space
@@ -54,13 +56,24 @@ def _around(
         (begin + found.start(), begin + found.end())
         for found in _SENTENCE.finditer(text[slice(*inside)])
     ]
-    shared = [wanted.intersection(terms(text[slice(*place)])) for place in places]
+    shared = [_shared(wanted, terms(text[slice(*place)])) for place in places]
     having = Counter(term for found in shared for term in found)
     worth = [sum(math.log1p(len(places) / having[term]) for term in found) for found in shared]
     best = max(range(len(places)), key=lambda n: (worth[n], -n))
     if places[best][1] - places[best][0] > size:
         return _window(text, places[best], size, wanted)
     return _grown(places, best, size)
+
+
+def _shared(wanted: frozenset[str], found: Sequence[str]) -> set[str]:
+    """Return the wanted terms that occur, or that begin like one that does.
+
+    Stems of one family differ in their last letters: "allergi" and "allerg".
+    """
+    there = {term[:STEM] for term in found if len(term) >= STEM}
+    return {
+        term for term in wanted if term in found or (len(term) >= STEM and term[:STEM] in there)
+    }
 
 
 def _grown(places: list[tuple[int, int]], best: int, size: int) -> tuple[int, int]:

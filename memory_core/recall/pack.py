@@ -22,9 +22,10 @@ from memory_core.answers import Cut, Hit, Hits
 from memory_core.recall.excerpt import excerpt
 from memory_core.types import Memory, Trust
 
-SIZES = (2000, 1000, 500, 250)
-"""Characters of a text that are tried, in turn; 2,000 are about 500 tokens of English. Texts
-longer than the first are shown in part; those shorter than the last are whole or absent."""
+SIZES = (2000, 1400, 1000, 500, 250)
+"""Characters of a text that are tried, in turn; 2,000 are about 500 tokens of English, and 1,400
+hold any span that is embedded as one. Texts longer than the first are shown in part; those shorter
+than the last are whole or absent."""
 USUAL_SOURCE = "user"
 USUAL_TRUST = Trust.NORMAL
 

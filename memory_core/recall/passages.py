@@ -14,8 +14,9 @@ from memory_core.passage import dated, question_of
 from memory_core.recall.excerpt import excerpt
 from memory_core.recall.reader import Reader
 
-MOST = 400
-"""Characters of a text that are read; about 90 tokens of English."""
+MOST = 320
+"""Characters of a text that are read: with question and head about 96 tokens of English, which is
+what the cross-encoder on board was trained on."""
 
 
 def passages(query: Query, hits: Sequence[Hit], reader: Reader | None) -> list[str]:

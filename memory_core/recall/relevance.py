@@ -1,7 +1,7 @@
 """How relevant a hit is, on one scale from 0 to 1, whichever stages measured it.
 
     fused      logistic(slope · (dense + lexical) + offset)
-    reranked   the "rerank" term, itself a calibrated probability
+    reranked   the same with a slope for the cross-encoder's logit
     link       a pinned hit is at least as relevant as its activation
 
 The scale is fixed, never fitted to the candidates of one recall (Platt 1999). It opens the gate
@@ -34,16 +34,22 @@ class Calibration:
     """Fitted to the fused scores of answers and other candidates on LoCoMo's development part,
     both classes weighted alike; half of each lies on either side of 0.62."""
 
-    def of(self, fused: float) -> float:
-        """Return the relevance 0..1 of a fused score."""
-        return sigmoid(self.slope * fused + self.offset)
+    judged: tuple[float, float, float] = (0.5, 3.9, -2.2)
+    """Slopes of logit and fused score, and offset, where a cross-encoder judged; fitted likewise,
+    with the one on board."""
+
+    def of(self, fused: float, logit: float | None = None) -> float:
+        """Return the relevance 0..1 of a fused score and, if there is one, a logit."""
+        if logit is None:
+            return sigmoid(self.slope * fused + self.offset)
+        by_logit, by_fused, offset = self.judged
+        return sigmoid(by_logit * logit + by_fused * fused + offset)
 
 
 def relevance_of(hit: Hit, calibration: Calibration) -> float:
     """Return the relevance 0..1 of a hit as its best informed stage sees it."""
-    terms = hit.terms
-    if (judged := terms.get("rerank")) is None:
-        judged = calibration.of(sum(terms.get(name, 0.0) for name in OWN))
+    fused = sum(hit.terms.get(name, 0.0) for name in OWN)
+    judged = calibration.of(fused, hit.signals.get("rerank"))
     linked = hit.signals.get("link")
     return judged if linked is None else max(judged, min(linked, 1.0))
 

@@ -11,14 +11,14 @@ from memory_core.recall.rerank_torch import CrossEncoderReranker
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ana", "lives", "in", "lisbon", "where"]
 
 
-def save_model(path, labels=1, spread=0.02):
+def save_model(path, labels=1, spread=0.02, words=0):
     """Save a cross-encoder of two tiny layers with weights from a fixed seed."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     path.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(3)
     config = transformers.BertConfig(
-        vocab_size=len(WORDS),
+        vocab_size=max(words, len(WORDS)),
         hidden_size=16,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -28,7 +28,8 @@ def save_model(path, labels=1, spread=0.02):
         initializer_range=spread,
     )
     transformers.BertForSequenceClassification(config).save_pretrained(path)
-    (path / "vocab.txt").write_text("\n".join(WORDS))
+    vocabulary = [*WORDS, *(f"w{n}" for n in range(words - len(WORDS)))]
+    (path / "vocab.txt").write_text("\n".join(vocabulary))
     tokenizer = transformers.BertTokenizerFast(str(path / "vocab.txt"), model_max_length=64)
     tokenizer.save_pretrained(path)
     return path

@@ -150,3 +150,9 @@ def test_render_escapes_visibly():
         r'{"text":"a\u202eb\u003cscript>\udb40\udc41"}'
     )
     assert render({"text": "1 < 2 and ❤️"}) == '{"text":"1 < 2 and ❤️"}'
+
+
+def test_a_word_of_the_same_family_chooses_the_sentence():
+    text = " ".join([*SENTENCES[:60], "The allergy test came back positive.", *SENTENCES[60:]])
+    part = record(hit(1, World([Said(text)])), 250, "what is the patient allergic to")
+    assert "allergy test" in str(part["text"])

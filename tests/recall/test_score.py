@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from memory_core.answers import Hits
 from memory_core.errors import InvalidSetting
 from memory_core.recall.fuse import Weights
-from memory_core.recall.relevance import Calibration, relevance_of, sigmoid, smoothstep
+from memory_core.recall.relevance import Calibration, relevance_of, smoothstep
+from memory_core.recall.rerank import Blend
 from memory_core.recall.score import HALF_LIVES, Boosts, ScoreStage, recency
 from tests.recall.world import ask, hit
 
@@ -18,7 +19,9 @@ def fused(version, similarity, words, **facts):
 
 
 def reranked(version, logit, **facts):
-    return hit(version, terms={"rerank": sigmoid(logit)}, **facts)
+    terms = {"dense": 0.4, "lexical": 0.3, "rerank": Blend().of(logit)}
+    score = sum(terms.values())
+    return hit(version, terms=terms, signals={"rerank": logit}, score=score, **facts)
 
 
 def first_wins(pairs) -> int:
@@ -87,16 +90,20 @@ def test_1000_recent_important_irrelevant_memories_put_none_into_the_top_k(judge
 
 def test_score_is_exactly_the_sum_of_its_terms():
     stage = ScoreStage(Boosts(recency=0.1, importance=0.2, reinforced=0.05))
-    h = hit(1, terms={"rerank": 0.9}, days_ago=60, importance=0.5, reinforced=10)
+    h = hit(
+        1, terms={"dense": 0.9, "rerank": 0.5}, signals={"rerank": 9.0},
+        days_ago=60, importance=0.5, reinforced=10,
+    )  # fmt: skip
     (scored,) = stage(ask("q"), Hits((h,)))
     assert scored.terms == {
-        "rerank": 0.9,
+        "dense": 0.9,
+        "rerank": 0.5,
         "recency": pytest.approx(0.1 * 0.5 ** (60 / HALF_LIVES["episodic"])),
         "importance": pytest.approx(0.2 * 0.5),
         "reinforced": pytest.approx(0.05),
     }
     assert scored.score == sum(scored.terms.values())
-    assert scored.signals == {"relevance": 0.9}
+    assert scored.signals == {"rerank": 9.0, "relevance": Calibration().of(0.9, 9.0)}
 
 
 def test_an_event_of_the_future_counts_as_now():
@@ -119,7 +126,7 @@ def test_the_gate_never_turns_an_order_of_irrelevant_ones(days, importance):
 
 
 def test_a_pinned_hit_is_as_relevant_as_its_activation():
-    pinned = hit(1, terms={"rerank": 0.01}, signals={"link": 0.4})
+    pinned = hit(1, terms={"dense": 0.01}, signals={"link": 0.4, "rerank": -9.0})
     assert relevance_of(pinned, Calibration()) == 0.4
 
 
@@ -128,7 +135,7 @@ def test_nothing_relevant_is_noted_and_keeps_the_ranked_hits():
     hits = stage(ask("q"), Hits((reranked(1, -4.0), reranked(2, -3.0))))
     assert [h.version for h in hits] == [2, 1]
     assert [note.code for note in hits.notes] == ["below_threshold"]
-    assert "best relevance 0.047 is below 0.5" in hits.notes[0].text
+    assert "best relevance 0.275 is below 0.5" in hits.notes[0].text
     assert stage(ask("q"), Hits((reranked(1, 4.0), reranked(2, -3.0)))).notes == ()
 
 

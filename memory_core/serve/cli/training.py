@@ -1,5 +1,7 @@
 """`memory train`: models for one's own memories; needs the extra `train`."""
 
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,18 +10,23 @@ from typing import Annotated, Literal
 import typer
 
 from memory_core.config import load
+from memory_core.embed.base import Embedder
 from memory_core.embed.registry import make_embedder
 from memory_core.errors import InvalidInput, MissingExtra
+from memory_core.models.compact import compact as write_compact
 from memory_core.models.resolve import DEFAULT, resolve
+from memory_core.models.weights import digest
 from memory_core.serve.cli.session import Session
-from memory_core.train.cross_encoder import Schedule, train_cross_encoder
-from memory_core.train.examples import checked, read_examples
+from memory_core.train.cross_encoder import Schedule, Trained, train_cross_encoder
+from memory_core.train.examples import Example, checked, read_examples
 from memory_core.train.mining import mined
-from memory_core.train.recipe import Amount, default_examples
+from memory_core.train.recipe import ROUNDS, Amount, default_examples, rounds
 
 app = typer.Typer(help="Train models for your memories.", no_args_is_help=True)
 
 NEGATIVES = 5
+Plan = tuple[Schedule, Sequence[Example]]
+"""How a round is trained and what it reads."""
 
 
 @app.callback()
@@ -39,6 +46,9 @@ def cross_encoder(
         Path | None, typer.Option(help="JSON lines with q, pos and maybe neg.")
     ] = None,
     base: Annotated[str, typer.Option(help="Model to start from.")] = DEFAULT,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Also OUT/compact: one int8 ONNX file, to be shipped.")
+    ] = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="A few steps, to see it work.")] = False,
     seed: int = 7,
 ) -> None:
@@ -54,20 +64,42 @@ def cross_encoder(
         if not options.json:
             typer.echo(text, err=True)
 
-    if source.is_dir():
-        amount = Amount(chats=40, share=0.01) if smoke else Amount()
-        examples = default_examples(source, embedder, amount=amount, seed=seed, tell=tell)
-    else:
-        examples = checked(read_examples(source))
-        if not all(example.negatives for example in examples):
-            examples = mined(examples, embedder, count=NEGATIVES, seed=seed)
-    schedule = replace(Schedule(seed=seed), queries=8) if smoke else Schedule(seed=seed)
-    done = train_cross_encoder(start.path, examples, out, schedule=schedule, tell=tell)
+    plans = _plans(source, embedder, smoke=smoke, seed=seed, tell=tell)
+    done = _trained(start.path, out, plans, tell)
+    if compact:
+        model = resolve(out.resolve(), cache_dir=cache)
+        file = write_compact(model, out / "compact", cache_dir=cache)
+        tell(f"{file}: {file.stat().st_size / 1e6:.1f} MB, sha256 {digest((file,))}")
     told = (
         f"{done.examples:,} lists in {done.seconds:.0f} s: held-out mean reciprocal rank "
         f"{done.mrr_before:.3f} before, {done.mrr:.3f} after; use it with reranker={str(out)!r}"
     )
     options.emit({**asdict(done), "path": str(done.path)}, told)
+
+
+def _plans(
+    source: Path, embedder: Embedder, *, smoke: bool, seed: int, tell: Callable[[str], None]
+) -> list[Plan]:
+    """Return how the rounds are trained, each with what it reads."""
+    if source.is_dir():
+        amount = Amount(chats=40, share=0.01) if smoke else Amount()
+        examples = default_examples(source, embedder, amount=amount, seed=seed, tell=tell)
+        read = [examples[:120]] if smoke else list(rounds(examples))
+        return [(replace(how, seed=seed), lists) for how, lists in zip(ROUNDS, read, strict=False)]
+    examples = checked(read_examples(source))
+    if not all(example.negatives for example in examples):
+        examples = mined(examples, embedder, count=NEGATIVES, seed=seed)
+    return [(Schedule(seed=seed, queries=8 if smoke else 16), examples)]
+
+
+def _trained(base: Path, out: Path, plans: Sequence[Plan], tell: Callable[[str], None]) -> Trained:
+    """Train round by round, each from what the last one made; only the last is kept."""
+    with tempfile.TemporaryDirectory() as between:
+        for number, (schedule, examples) in enumerate(plans, 1):
+            place = out if number == len(plans) else Path(between) / str(number)
+            done = train_cross_encoder(base, examples, place, schedule=schedule, tell=tell)
+            base = done.path
+    return done
 
 
 def _source(recipe: str | None, data: Path | None, pairs: Path | None) -> Path:
