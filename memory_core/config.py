@@ -73,8 +73,9 @@ class Settings(BaseSettings):
     """Where pulled models are kept."""
     metric: Literal["cosine", "dot", "l2"] = "cosine"
     """Similarity between vectors; fixed once a namespace has vectors."""
-    index: Literal["auto", "exact", "chroma"] = "auto"
-    """Which path finds dense candidates; `auto` takes Chroma from `crossover` vectors on."""
+    index: Literal["auto", "exact", "chroma", "ivf", "lsh", "hnsw"] = "auto"
+    """Which path finds dense candidates; `auto` takes Chroma from `crossover` vectors on, `ivf`,
+    `lsh` and `hnsw` keep an index of that family in memory (extra `faiss`)."""
     crossover: int = Field(default=1000, ge=0)
     """Number of vectors from which Chroma serves."""
     chroma_url: str | None = None

@@ -45,6 +45,7 @@ GIVEN_SHAPES = {"settings_customise_sources", "chain"}
 HEAVY = {"torch", "chromadb", "sentence_transformers", "networkx", "tiktoken", "transformers"}
 ONLY_IN = {
     "chromadb": ("index/chroma",),
+    "faiss": ("index/faiss_index",),
     "apsw": ("journal/", "replay/recording", "proofs/", "bench/"),
     "torch": ("train/", "embed/sentence_transformers", "recall/rerank", "models/export"),
     "sentence_transformers": ("train/", "embed/sentence_transformers", "recall/rerank"),

@@ -90,6 +90,8 @@ class Run:
     rounds: int = 7
     recalls: int = 200
     starts: int = 12
+    plots: Path | None = None
+    """Where pictures go; none are drawn when None."""
     tell: Callable[[str], None] = lambda what: None
     """Called with what is being done."""
 

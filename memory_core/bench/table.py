@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from memory_core.bench.figure import Figure, Run
 from memory_core.bench.importing import bench_import
+from memory_core.bench.indexing import bench_index
 from memory_core.bench.models import bench_models
 from memory_core.bench.recalling import bench_recall
 from memory_core.bench.starting import bench_start
@@ -17,5 +18,6 @@ BENCHES: dict[str, Callable[[Run], Iterator[Figure]]] = {
     "turn": bench_turn,
     "start": bench_start,
     "models": bench_models,
+    "index": bench_index,
 }
 """Name -> benchmark, in the order they are run."""

@@ -6,13 +6,18 @@ from pathlib import Path
 from memory_core.config import Settings
 from memory_core.index.embedded import EmbeddedStore, Work
 from memory_core.index.exact import ExactRows
+from memory_core.index.faiss_index import FAMILIES, FaissIndex, require_faiss
 from memory_core.index.keeper import WARM, Keeper
 from memory_core.index.place import Place
+from memory_core.index.resident import Resident
 from memory_core.index.retriever import DenseRetriever
 from memory_core.index.server import ServerStore
 from memory_core.index.sweep import sweep
 from memory_core.journal.entries import Namespace
 from memory_core.journal.vectors import VectorTable
+
+RESIDENT = {str(family): family for family in FAMILIES}
+"""The settings that keep an index in memory, and its family."""
 
 
 class Derived:
@@ -36,8 +41,10 @@ class Derived:
             if settings.chroma_url is None
             else ServerStore(settings.chroma_url, self.place, settings.metric)
         )
-        self.keeper: Keeper | None = None
-        if settings.index != "exact" and writable:
+        self.keeper: Keeper | Resident | None = None
+        if settings.index in RESIDENT:
+            self.keeper = self._resident(settings)
+        elif settings.index != "exact" and writable:
             self.keeper = self._keeper(settings.crossover, eager=settings.index == "chroma")
         self.retriever = DenseRetriever(
             self.rows,
@@ -58,6 +65,18 @@ class Derived:
             keeper.start()
         return keeper
 
+    def _resident(self, settings: Settings) -> Resident:
+        """Return an index in memory, which a read-only home may have too."""
+        require_faiss()
+        family = RESIDENT[settings.index]
+        FaissIndex(family, 1, settings.metric).close()  # refuses a metric that it cannot serve
+        return Resident(
+            family,
+            self.rows,
+            lambda dimension: FaissIndex(family, dimension, settings.metric),
+            crossover=settings.crossover,
+        )
+
     def erased(self) -> tuple[str, ...]:
         """Remove every copy that may hold an erased vector; return what cannot be proven here."""
         wake = self.keeper.wake if self.keeper is not None else lambda: None
@@ -76,7 +95,9 @@ class Derived:
             IndexUnavailable: Chroma cannot be built.
         """
         rows = self.rows.renewed()
-        if self.keeper is not None:
+        if isinstance(self.keeper, Resident):
+            self.keeper.wake()
+        elif self.keeper is not None:
             self.keeper.close()
             if len(rows) and len(rows) >= self._settings.crossover:
                 self.store.remake(rows, Work(tell, lambda: False))
@@ -86,7 +107,7 @@ class Derived:
         """Return what state the copies are in, in words."""
         rows = self.rows.current()
         settings = self._settings
-        if settings.index == "exact":
+        if settings.index == "exact" or settings.index in RESIDENT:
             chroma = "off"
         elif len(rows) < settings.crossover:
             chroma = f"not used below {settings.crossover:,} vectors"

@@ -46,12 +46,34 @@ def slowed(function: Callable[..., Any], seconds: float) -> Callable[..., Any]:
         ("import", ["import"]),
         ("recall", ["recall.60", "recall.120", "open.120"]),
         ("turn", ["turn.60"]),
+        (
+            "index",
+            [
+                f"index.{size}.{one}"
+                for size in (60, 120)
+                for one in (
+                    "exact",
+                    "chroma",
+                    "hnsw.breadth-16",
+                    "hnsw.breadth-64",
+                    "hnsw.breadth-256",
+                    "ivf.probes-1",
+                    "ivf.probes-8",
+                    "ivf.probes-32",
+                    "lsh.candidates-2",
+                    "lsh.candidates-10",
+                    "lsh.candidates-50",
+                )
+            ],
+        ),
         ("start", ["start.import", "start.stats", "start.recall"]),
     ],
 )
 def test_every_benchmark_gives_figures_with_their_floors(
     run: Run, name: str, figures: list[str]
 ) -> None:
+    if name == "index":
+        pytest.importorskip("faiss", reason="the extra faiss is not installed")
     found = list(BENCHES[name](run))
     assert [figure.name for figure in found] == figures
     for figure in found:
@@ -138,4 +160,4 @@ def test_the_command_prints_a_table_or_json_and_never_fails_on_a_target(tmp_path
     assert all(set(figure) >= FIELDS for figure in told)
     wrong = subprocess.run([*command[:-3], "nothing"], capture_output=True, text=True)
     assert wrong.returncode == 1
-    assert "there are store, import, recall, start" in wrong.stderr
+    assert "there are store, import, recall, turn, start" in wrong.stderr

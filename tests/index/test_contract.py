@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from memory_core.errors import IndexUnavailable, InvalidSetting
+from memory_core.index.base import VectorIndex
 from memory_core.index.chroma import ChromaIndex
 from memory_core.index.derived import Derived
+from memory_core.index.faiss_index import FaissIndex
 from memory_core.manager import MemoryManager
 from memory_core.metric import Metric, similarity
 from tests.index.world import KnownVectors, fill, found, nearest, opened, path_of
@@ -23,7 +26,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "exact": {"index": "exact"},
     "chroma": {"index": "chroma", "crossover": 1},
     "server": {"index": "chroma", "crossover": 1},
+    "ivf": {"index": "ivf", "crossover": 1},
+    "lsh": {"index": "lsh", "crossover": 1},
+    "hnsw": {"index": "hnsw", "crossover": 1},
 }
+RESIDENT = ("ivf", "lsh", "hnsw")
 COUNT = 400
 
 
@@ -61,6 +68,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def settings(kind: str, request: pytest.FixtureRequest) -> dict[str, Any]:
+    if kind in RESIDENT:
+        pytest.importorskip("faiss", reason="the extra faiss is not installed")
     extra = {"chroma_url": request.getfixturevalue("server")} if kind == "server" else {}
     return {**SETTINGS[kind], **extra}
 
@@ -91,7 +100,8 @@ def test_neighbours_are_those_of_brute_force(memory: MemoryManager, kind: str) -
         docs = [hit.facts.doc for hit in dense.hits][:10]
         assert docs == nearest(memory, question, 10)
         path = next(note.text for note in dense.hits.notes if note.code == "path")
-        assert path.startswith("exact scan" if kind == "exact" else "chroma over 400 vectors")
+        told = {"exact": "exact scan", "server": "chroma over 400 vectors"}
+        assert path.startswith(told.get(kind, f"{kind} over 400 vectors"))
 
 
 def test_a_just_stored_memory_is_found(memory: MemoryManager) -> None:
@@ -137,6 +147,7 @@ def test_reopened_it_answers_the_same(tmp_path: Path, settings: dict[str, Any], 
 
 def test_scores_do_not_depend_on_the_path(tmp_path: Path, server: str) -> None:
     told = set()
+    pytest.importorskip("faiss", reason="the extra faiss is not installed")
     for settings in (*SETTINGS.values(), {**SETTINGS["server"], "chroma_url": server}):
         with opened(tmp_path, COUNT, **settings) as memory:
             settle(memory)
@@ -146,14 +157,22 @@ def test_scores_do_not_depend_on_the_path(tmp_path: Path, server: str) -> None:
 
 
 @pytest.mark.parametrize("metric", ["cosine", "dot", "l2"])
-@pytest.mark.parametrize("place", ["embedded", "server"])
-def test_chroma_gives_the_metrics_similarities(
+@pytest.mark.parametrize("place", ["embedded", "server", *RESIDENT])
+def test_every_index_gives_the_metrics_similarities(
     tmp_path: Path, metric: Metric, place: str, request: pytest.FixtureRequest
 ) -> None:
     embedder = KnownVectors(16)
     vectors = embedder.encode_documents([f"text {n}" for n in range(300)])
     rows = np.arange(0, 600, 2)
-    if place == "embedded":
+    index: VectorIndex
+    if place in RESIDENT:
+        pytest.importorskip("faiss", reason="the extra faiss is not installed")
+        if place == "lsh" and metric != "cosine":
+            with pytest.raises(InvalidSetting, match="use cosine"):
+                FaissIndex("lsh", 16, metric)
+            return
+        index = FaissIndex(place, 16, metric)  # type: ignore[arg-type]
+    elif place == "embedded":
         index = ChromaIndex.embedded(tmp_path / "data", metric)
     else:
         index = ChromaIndex.server(request.getfixturevalue("server"), f"m-{metric}", metric)
@@ -171,6 +190,25 @@ def test_chroma_gives_the_metrics_similarities(
     assert scores == pytest.approx(true[best], abs=1e-5)
     index.close()
     index.close()
+    with pytest.raises(IndexUnavailable):
+        index.query(query, 7)
+
+
+def test_families_grow_and_serve_while_they_do(tmp_path: Path) -> None:
+    pytest.importorskip("faiss", reason="the extra faiss is not installed")
+    for family in RESIDENT:
+        with opened(tmp_path / family, 40, index=family, crossover=20) as memory:
+            settle(memory)
+            fill(memory, 400)  # ten times what the cells were trained on
+            settle(memory)
+            assert path_of(memory, "text 7").startswith(f"{family} over 400 vectors")
+            assert found(memory, "text 390", k=1) == ["text 390"]
+            keeper = derived(memory).keeper
+            assert keeper is not None and "400" in keeper.state
+            assert derived(memory).report()["chroma"] == "off"
+        with opened(tmp_path / family, readonly=True, index=family, crossover=20) as memory:
+            settle(memory)
+            assert path_of(memory, "text 7").startswith(family)
 
 
 def test_tenants_of_one_server_do_not_meet(tmp_path: Path, server: str) -> None:

@@ -16,13 +16,15 @@ from memory_core.serve.cli.session import Session, dumps
 def bench(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(help="store, import, recall, turn, start, models, all.")
+        list[str] | None,
+        typer.Argument(help="store, import, recall, turn, start, models, index, or all."),
     ] = None,
     size: Annotated[
         list[int] | None, typer.Option(help="Memories to recall from; may be repeated.")
     ] = None,
     n: Annotated[int | None, typer.Option(min=2, help="Measurements of each figure.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the texts.")] = 1,
+    plots: Annotated[Path | None, typer.Option(help="Directory for pictures.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure what the memory costs on this machine; TMPDIR chooses the disk."""
@@ -33,7 +35,9 @@ def bench(
     chosen = list(BENCHES) if not names or names == ["all"] else names
     if unknown := [name for name in chosen if name not in BENCHES]:
         raise NotFound(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHES)}")
-    amounts = _amounts(size, n)
+    if plots is not None and not plots.is_dir():
+        raise NotFound(f"{plots} is no directory; name an existing one")
+    amounts = {**_amounts(size, n), "plots": plots}
     found = []
     with tempfile.TemporaryDirectory() as place, telling() as tell:
         for name in chosen:
