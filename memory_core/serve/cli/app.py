@@ -18,6 +18,7 @@ from memory_core.serve.cli import (
     space,
     training,
     transfer,
+    tuning,
     upkeep,
     writing,
 )
@@ -43,6 +44,7 @@ app.add_typer(living.app, name="lifecycle")
 app.add_typer(reviewing.app, name="review")
 app.add_typer(paging.app, name="replay")
 app.add_typer(serving.serve_app, name="serve")
+training.app.command("bi-encoder")(tuning.bi_encoder)
 app.add_typer(training.app, name="train")
 app.add_typer(evals.app, name="evals")
 app.callback()(options)

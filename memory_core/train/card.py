@@ -1,0 +1,99 @@
+"""What is written beside tuned weights: a card with data, settings and figures, and the curves."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from memory_core.errors import MissingExtra
+from memory_core.train.examples import Example
+from memory_core.train.lora import Weights
+
+CARD, LOG, CURVES = "README.md", "training.json", "curves.png"
+
+
+class Outcome(Protocol):
+    """What a card tells of a training."""
+
+    path: Path
+    revision: str
+    examples: int
+    held_out: int
+    seconds: float
+    ndcg_before: float
+    ndcg: float
+    weights: Weights
+    history: tuple[dict[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A training to be written about."""
+
+    kind: str
+    measure: str
+    outcome: Any
+    train: Sequence[Example]
+    settings: Any
+    """The dataclass of its settings."""
+
+
+def write_report(report: Report) -> None:
+    """Write the card, the log and, where matplotlib is there, the curves beside the weights."""
+    done: Outcome = report.outcome
+    (done.path / LOG).write_text(json.dumps({"log": list(done.history)}, indent=1))
+    (done.path / CARD).write_text(_card(report), encoding="utf-8")
+    try:
+        draw_curves(done.history, done.path / CURVES, report.measure)
+    except MissingExtra:
+        return
+
+
+def draw_curves(history: Sequence[Mapping[str, float]], path: Path, measure: str) -> None:
+    """Draw loss and measure by step as PNG.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtra("matplotlib", "plots") from error
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    left = figure.add_subplot()
+    losses = [(row["step"], row["loss"]) for row in history if "loss" in row]
+    name = next((key for row in history for key in row if key.endswith("_ndcg@10")), "")
+    looks = [(row["step"], row[name]) for row in history if name and name in row]
+    left.plot(*zip(*losses, strict=True), color="tab:blue") if losses else None
+    left.set_xlabel("step")
+    left.set_ylabel("training loss", color="tab:blue")
+    right = left.twinx()
+    right.plot(*zip(*looks, strict=True), "o-", color="tab:orange") if looks else None
+    right.set_ylabel(f"held-out {measure}", color="tab:orange")
+    figure.savefig(path, dpi=110)
+
+
+def _card(report: Report) -> str:
+    done: Outcome = report.outcome
+    sources = Counter(example.source or "unnamed" for example in report.train)
+    counted = "\n".join(f"| {name} | {number:,} |" for name, number in sorted(sources.items()))
+    settings = "\n".join(f"| {name} | {value} |" for name, value in asdict(report.settings).items())
+    return f"""# A {report.kind} tuned for memory recall
+
+Held-out {report.measure}: {done.ndcg_before:.3f} before, {done.ndcg:.3f} after
+{done.seconds / 60:.1f} minutes on {done.examples:,} examples; {done.held_out:,} were held out.
+{done.weights.trained:,} of {done.weights.all:,} weights were trained ({done.weights.share:.1%}).
+Revision {done.revision} (start of the weights' sha256).
+
+| source | examples |
+|---|---|
+{counted}
+
+| setting | value |
+|---|---|
+{settings}
+"""
