@@ -1,10 +1,11 @@
 """Settings to a wired memory: the one place that knows which part is which.
 
-The list in `_stages` is what recall does, in order; read it and you know recall.
+The list in `memory_core.recall.stages` is what recall does, in order; read it and you know recall.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -31,16 +32,9 @@ from memory_core.lifecycle.secrets import SecretGuard
 from memory_core.limits import DEFAULT_NAMESPACE
 from memory_core.manager import MemoryManager
 from memory_core.parts import NOTHING, Admission, Instead, Parts
-from memory_core.recall.cap import CapStage
-from memory_core.recall.context import ContextStage
-from memory_core.recall.diversify import DiversifyStage, Diversity
-from memory_core.recall.fuse import FuseStage, Weights
-from memory_core.recall.reader import Reader, ReadSide
-from memory_core.recall.rerank import Reranker, RerankStage
-from memory_core.recall.retrieve import DenseStage, LexicalStage
-from memory_core.recall.score import Boosts, ScoreStage
-from memory_core.recall.spread import Links, SpreadStage
-from memory_core.recall.temporal import TemporalStage
+from memory_core.recall.diversify import DiversifyStage
+from memory_core.recall.rerank import Reranker
+from memory_core.recall.stages import stages_of
 from memory_core.replay.recording import Bounds, Environment, Recordings
 from memory_core.serving import (
     embedder_of,
@@ -49,7 +43,6 @@ from memory_core.serving import (
     reranker_of,
     spec_of,
 )
-from memory_core.terms import terms
 from memory_core.tokens import TokenCounter
 
 LEAST_TIME, MOST_TIME = -62_135_596_800_000_000, 253_402_300_799_999_999
@@ -228,8 +221,9 @@ class Wired:
         """
         off = instead.off
         judge = None if "rerank" in off else instead.reranker or self.reranker
-        read = (instead.read or self.journal, instead.links or _links(self.journal))
-        every = _stages(read, self._retriever(settings, instead), settings, judge)
+        links = LinkReader(self.journal.database, self.journal.identity.ns_id)
+        read = (instead.read or self.journal, instead.links or links)
+        every = stages_of(read, self._retriever(settings, instead), settings, judge)
         kept = [stage for stage in every if stage.name not in off or stage.name == "rerank"]
         # the last stage cuts to k: without vectors it keeps the order by score
         return [*kept, DiversifyStage(None)] if "diversify" in off else kept
@@ -258,6 +252,14 @@ class Wired:
             raise InvalidSetting(f"{name!r} is no cross-encoder; name one, or turn the stage off")
         return found
 
+    @contextmanager
+    def elsewhere(self, home: Path, embedder: Embedder, clock: Clock) -> Iterator[Parts]:
+        """Lend the parts of an empty memory in another home, which records nothing."""
+        plain = {"recordings": False, "index": "exact", "durability": "normal"}
+        how = Opening(DEFAULT_NAMESPACE, embedder, clock=clock)
+        with opened(home, self.settings.model_copy(update=plain), how) as memory:
+            yield memory.parts
+
     def _retriever(self, settings: Settings, instead: Instead) -> DenseRetriever:
         digest = instead.digest or self.derived.digest
         if instead.rows is not None:
@@ -269,29 +271,6 @@ class Wired:
         return DenseRetriever(self.rows(digest), metric=settings.metric)
 
 
-def _stages(
-    read: tuple[ReadSide, Links],
-    retriever: DenseRetriever,
-    settings: Settings,
-    reranker: Reranker | None,
-) -> list[Stage]:
-    reader, links = Reader(read[0], terms), read[1]
-    weights = Weights(dense=settings.dense_weight, lexical=settings.lexical_weight)
-    fuse = FuseStage(retriever, reader, weights=weights)
-    return [
-        DenseStage(retriever, reader, settings.candidates),
-        LexicalStage(reader, settings.candidates),
-        fuse,
-        ContextStage(reader, fuse),
-        SpreadStage(reader, links, fuse),
-        TemporalStage(),
-        RerankStage(reranker, settings.rerank_count, reader=reader),
-        ScoreStage(_boosts(settings), min_relevance=settings.min_relevance),
-        CapStage(settings.untrusted_share),
-        DiversifyStage(retriever, _diversity(settings)),
-    ]
-
-
 def _admission(settings: Settings) -> Admission:
     given = settings.secrets
     return Admission(
@@ -299,23 +278,6 @@ def _admission(settings: Settings) -> Admission:
         quarantine=frozenset(settings.quarantine),
         many_valued=frozenset(settings.many_valued),
     )
-
-
-def _links(journal: Journal) -> LinkReader:
-    return LinkReader(journal.database, journal.identity.ns_id)
-
-
-def _boosts(settings: Settings) -> Boosts:
-    usual = Boosts()
-    recency, importance = settings.recency_weight, settings.importance_weight
-    return Boosts(
-        recency=usual.recency if recency is None else recency,
-        importance=usual.importance if importance is None else importance,
-    )
-
-
-def _diversity(settings: Settings) -> Diversity:
-    return Diversity() if settings.diversity is None else Diversity(balance=settings.diversity)
 
 
 def _journal(make: Callable[..., Journal], *, readonly: bool) -> Journal:

@@ -6,7 +6,9 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from memory_core.answers import RecallResult, Stage
@@ -158,6 +160,12 @@ class Wiring(Protocol):
         Raises:
             ModelNotFound: it has no local copy, and what to do about it.
         """
+        ...
+
+    def elsewhere(
+        self, home: Path, embedder: Embedder, clock: Callable[[], int]
+    ) -> AbstractContextManager["Parts"]:
+        """Lend the parts of an empty memory in another home, which records nothing."""
         ...
 
     def stages(self, settings: Settings, instead: Instead = NOTHING) -> Sequence[Stage]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from memory_core.embed.base import Embedder
@@ -11,7 +12,9 @@ from memory_core.recall.rerank import Reranker
 from memory_core.replay.bisect import RUNS, Bisection, bisect
 from memory_core.replay.conditions import conditions_of
 from memory_core.replay.diff import Diff, Side, diff
+from memory_core.replay.export import Exported, Wish, export
 from memory_core.replay.flips import Expectation, Predicate
+from memory_core.replay.gate import Gate, Thresholds, gate
 from memory_core.replay.playback import Playback, playback, played
 from memory_core.replay.recording import Recording, Recordings
 from memory_core.replay.reexecute import Reexecution, reexecute
@@ -169,6 +172,69 @@ class Replay:
         recording = self._recording(recall_id)
         every = [found for found in self._recordings.list(HISTORY) if found.at < recording.at]
         return bisect(self._parts, recording, expected, history=every[::-1], runs=runs)
+
+    def export(
+        self,
+        recall_id: str,
+        folder: str | Path,
+        *,
+        expect: str | None = None,
+        expect_not: str | None = None,
+        redact: bool = False,
+        **settings: Any,
+    ) -> Exported:
+        """Write a recorded turn as a regression test that plain pytest runs without a model.
+
+        Args:
+            recall_id: the recording.
+            folder: where the test and its data go.
+            expect: a memory that the test finds recalled under `settings`.
+            expect_not: a memory that it finds not recalled under `settings`.
+            redact: replace every word by another; vectors, times, ids and scores stay.
+            **settings: settings that decide a recall, for what is expected.
+
+        Raises:
+            NotFound: no such recording.
+            InvalidInput: it does not re-execute exactly, or what is expected does not hold.
+            StoreReadOnly: the folder cannot be written.
+        """
+        wish = Wish(expect, expect_not, settings)
+        place = Path(folder).expanduser()
+        return export(self._parts, self._recording(recall_id), place, wish=wish, redact=redact)
+
+    def gate(
+        self,
+        *,
+        limit: int = HISTORY,
+        thresholds: Thresholds | None = None,
+        k: int | None = None,
+        off: Sequence[str] = (),
+        rerank: bool | None = None,
+        embedder: Embedder | str | None = None,
+        reranker: Reranker | str | None = None,
+        **settings: Any,
+    ) -> Gate:
+        """Return what another configuration or model does to the recorded recalls.
+
+        Args:
+            limit: the newest recalls, so many at most.
+            thresholds: what must be kept to pass.
+            k: see `what_if`, like the others.
+            off: stages that take no part.
+            rerank: whether the cross-encoder takes part.
+            embedder: another embedding model.
+            reranker: another cross-encoder.
+            **settings: settings that decide a recall.
+
+        Raises:
+            InvalidSetting: a setting that does not decide a recall, or a wrong value.
+            ModelError: another model cannot be used.
+        """
+        change = Change(
+            k=k, off=off, rerank=rerank, embedder=embedder, reranker=reranker, settings=settings
+        )
+        recordings = self._recordings.list(limit)
+        return gate(self._parts, recordings, change, thresholds or Thresholds())
 
     def _side(self, recall_id: str) -> Side:
         recording = self._recording(recall_id)

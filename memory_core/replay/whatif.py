@@ -116,14 +116,19 @@ def what_if(parts: Parts, recording: Recording, change: Change) -> WhatIf:
         InvalidSetting: a setting that does not decide a recall, or a wrong value.
         InvalidInput: a wrong time, or a filter in a format that cannot be run.
     """
-    _check(change)
+    check_change(change)
     recorded = conditions_of(parts, recording)
     conditions = changed_conditions(parts, recorded, change)
     result = conditions.run(parts)
     return WhatIf(playback(recording), result, _told(change), conditions)
 
 
-def _check(change: Change) -> None:
+def check_change(change: Change) -> None:
+    """Refuse settings that do not decide a recall, and a k out of range.
+
+    Raises:
+        InvalidSetting: naming them.
+    """
     allowed = [name for name in DECIDING if name not in FIXED]
     if wrong := [name for name in change.settings if name not in allowed]:
         raise InvalidSetting(

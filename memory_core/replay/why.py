@@ -50,7 +50,7 @@ class Fate(Printed):
     kept: bool
     """Whether it was recalled and stands in the packed context."""
     stage: str
-    """What decided: "recalled", "budget", "threshold", "diversity", "reranker", "score",
+    """What decided: "recalled", "budget", "threshold", "diversity", "cap", "reranker", "score",
     "temporal", "context", "spread", "fusion", "dense", "lexical", "filter", "trust",
     "not valid yet", "expired", "superseded", "forgotten", "invalidated", "erased",
     "not embedded" or "not stored"."""
@@ -152,6 +152,8 @@ def _cut(played: Playback, id: str, version: int, passages: tuple[Passage, ...])
         if cut.version == version
     )  # fmt: skip
     k, last = int(played.query["k"]), passages[-1]
+    if step.name == "cap":
+        return Fate(id, False, "cap", reason, passages)
     if step.name == "fuse":
         return Fate(id, False, "fusion", reason, passages)
     if last.rank <= k:

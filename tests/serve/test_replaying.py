@@ -74,6 +74,16 @@ def test_bisect(home: Path) -> None:
     assert "fails from here" in told and "Ana drinks green tea" in told
 
 
+def test_export_and_gate(home: Path, tmp_path: Path) -> None:
+    (listed,) = answer(home, "list")
+    folder = tmp_path / "frozen"
+    found = answer(home, "export", "--pytest", str(folder), "--expect", listed["hits"][0])
+    assert Path(found["test"]).is_file() and Path(found["data"]).is_file()
+    assert answer(home, "gate", "--latency", "1000")["passed"] is True
+    shut = run(home, "replay", "gate", "--set", "lexical_weight=0", "--k", "3", "--jaccard", "1")
+    assert shut.exit_code == 3 and "failed" in shut.output
+
+
 def test_wrong_use_is_told(home: Path, tmp_path: Path) -> None:
     for words in (("what-if", "--set", "nonsense"), ("what-if", "--set", "k2=1"), ("show", "none")):
         assert run(home, "replay", *words).exit_code != 0

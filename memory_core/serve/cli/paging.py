@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from memory_core.serve.cli.freezing import app
 from memory_core.serve.cli.serving import run_server
 from memory_core.serve.cli.session import Session
-from memory_core.serve.cli.tracing_back import app
 
 __all__ = ["app"]
 
