@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from subprocess import SubprocessError
 
-from memory_core.errors import MemoryCoreError, StoreBusy
+from memory_core.errors import MemoryCoreError
 from memory_core.journal import copying, erase
 from memory_core.journal.erase import Doomed
 from memory_core.journal.events import Erased, Event
@@ -128,8 +128,9 @@ def resume(journal: Journal, reach: Reach) -> int:
         _tell_copies(journal)
         _clean(journal, reach.rebuild)
         erase.mark_clean(journal.database, journal.identity.ns_id, max(unclean))
-    except StoreBusy:  # another process is at it, or reads an old state: the next opening goes on
-        logger.warning("%d erasures are not cleaned up yet: the store is busy", len(unclean))
+    except (MemoryCoreError, OSError) as error:  # busy, or no space: the next opening goes on
+        told = type(error).__name__
+        logger.warning("%d erasures are not cleaned up yet: %s", len(unclean), told)
     return len(unclean)
 
 

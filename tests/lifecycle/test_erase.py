@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from memory_core import open_memory
-from memory_core.errors import NotFound
+from memory_core.errors import NotFound, NotStored
 from memory_core.journal import database, erase
 from memory_core.journal.database import Database
 from memory_core.journal.erase import live_values
@@ -151,6 +151,26 @@ def test_a_search_that_fails_loses_no_receipt(
         with memory.journal.database.read() as connection:
             assert not erase.unclean(connection, ns_id)
         assert memory.erase(memory.store("another text").id).residue == 0
+
+
+def test_a_store_opens_although_an_erasure_cannot_be_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: object) -> None:
+        raise NotStored("the disk is full; free space")
+
+    with open_memory(tmp_path, embedder="hash") as memory:
+        kept, gone = memory.store("a fern by the door"), memory.store("the gate code is 4471")
+        monkeypatch.setattr(database.Database, "scrub", full)
+        assert memory.erase(gone.id).residue is None
+    with open_memory(tmp_path, embedder="hash") as memory:
+        assert memory.recall("fern", k=1).hits[0].id == kept.id
+        monkeypatch.undo()
+    with (
+        open_memory(tmp_path, embedder="hash") as memory,
+        memory.journal.database.read() as connection,
+    ):
+        assert not erase.unclean(connection, memory.journal.identity.ns_id)
 
 
 def test_a_store_that_is_busy_after_an_erasure_loses_no_receipt(
