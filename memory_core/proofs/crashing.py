@@ -75,18 +75,19 @@ def erase_and_die(*, home: str, id: str, point: int, plant: str | None) -> None:
             owner = None
         else:
             _, owner, name, call, after = POINTS[point]
-            deadly = swapped(owner, name, _deadly(getattr(owner, name), call, after=after))
+            dying = swapped(owner, name, deadly(getattr(owner, name), call, after=after))
         if owner is Recordings:  # bound when the memory is opened
-            stack.enter_context(deadly)
+            stack.enter_context(dying)
         memory = open_memory(home, embedder=EMBEDDER, index="exact")
         say(READY)
         if owner is not None and owner is not Recordings:
-            stack.enter_context(deadly)
+            stack.enter_context(dying)
         receipt = memory.erase(id)
         say(receipt.model_dump_json())
 
 
-def _deadly(honest: Callable[..., Any], call: int, *, after: bool) -> Callable[..., Any]:
+def deadly(honest: Callable[..., Any], call: int, *, after: bool) -> Callable[..., Any]:
+    """Return a function that kills the process before or after one of its calls."""
     calls = 0
 
     def dying(*arguments: Any, **named: Any) -> Any:

@@ -1,8 +1,10 @@
 """D6, D7: failing and full disks are told honestly, and nothing acknowledged is lost.
 
 D6 runs a writer under `strace`, which lets system calls fail: EIO on a sync, read or write, no
-space, no descriptors, short writes; once, or from then on. D7 runs it on a small disk in a user
-namespace of its own, fills it, recalls, makes room, and goes on.
+space, no descriptors; once, or from then on. (A short write cannot be injected so: strace would
+report bytes that were not written, which is a disk that lies, and no store survives that.)
+
+D7 runs it on a small disk in a user namespace of its own, fills it, recalls, makes room, goes on.
 """
 
 import json
@@ -23,7 +25,7 @@ FILES = ("journal.db", "journal.db-wal", "")
 """Whose system calls fail: the journal's, and its directory's."""
 FAULTS = (
     "fdatasync:error=EIO", "fsync:error=EIO", "pwrite64:error=EIO", "pwrite64:error=ENOSPC",
-    "ftruncate:error=EIO", "openat:error=EMFILE", "pwrite64:retval=100", "pread64:error=EIO",
+    "ftruncate:error=EIO", "openat:error=EMFILE", "pread64:error=EIO", "unlink:error=EIO",
 )  # fmt: skip
 FIRST = (3, 17, 60, 150, 400)
 SIZES = (3, 4, 6, 8)  # MiB

@@ -1,11 +1,13 @@
 """Bugs to plant in what happens to memories after they are stored; `plants` gathers them."""
 
+import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from memory_core import lineage, writing
+from memory_core import asking, lineage, writing
 from memory_core.errors import OutcomeUnknown
-from memory_core.journal import copying
+from memory_core.journal import copying, entries
 from memory_core.journal.database import Database
 from memory_core.lifecycle import backup, provenance, secrets
 from memory_core.proofs.plant import Plant, Swap
@@ -59,6 +61,28 @@ def _deaf_to_errors() -> list[Swap]:
     return [(Database, "_commit", deaf)]
 
 
+def _questions_are_logged() -> list[Swap]:
+    honest = asking.answer
+
+    def talking(parts: Any, request: Any, **named: Any) -> Any:
+        logging.getLogger("memory_core.asking").info("recalling %s", request.text)
+        return honest(parts, request, **named)
+
+    return [(asking, "answer", talking)]
+
+
+def _names_are_folded() -> list[Swap]:
+    honest = entries.open_namespace
+    return [
+        (entries, "open_namespace", lambda connection, name: honest(connection, name.casefold())),
+        (entries, "create_namespace", _created_folded(entries.create_namespace)),
+    ]
+
+
+def _created_folded(honest: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda connection, name: honest(connection, name.casefold())
+
+
 PLANTS_OF_LIFE: dict[str, Plant] = {
     "few-secrets": Plant("T10", "only a few kinds of secrets are known", _nothing_is_secret),
     "half-backup": Plant("D11", "the last page of a backup is missing", _half_a_backup),
@@ -69,5 +93,7 @@ PLANTS_OF_LIFE: dict[str, Plant] = {
     "no-cap": Plant("T4", "no writer is capped", _no_cap),
     "unsynced": Plant("D4", "commits are left to the operating system", _unsynced, 4),
     "deaf": Plant("D7", "a commit that failed is acknowledged", _deaf_to_errors),
+    "talking": Plant("L1", "every question is logged", _questions_are_logged),
+    "folded": Plant("T8", "names that differ in case are one namespace", _names_are_folded, 34),
 }
 """Name -> bug."""

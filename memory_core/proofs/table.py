@@ -21,18 +21,20 @@ from memory_core.proofs import (
     modelled,
     offline,
     power,
+    quiet,
     sickening,
     trust,
     viewing,
     waiting,
     walls,
+    windows,
 )
 from memory_core.proofs.row import Proof
 
 MODULES = (
     killing, indexing, migrating, crowd, damage, modelled, hostile, long_texts, clocks, walls,
-    trust, injecting, authorising, limiting, viewing, waiting, sickening, offline, hygiene, copies,
-    power, faults, erasing, crashing, control,
+    trust, injecting, authorising, limiting, viewing, waiting, sickening, offline, hygiene,
+    windows, copies, power, faults, quiet, erasing, crashing, control,
 )  # fmt: skip
 
 PROOFS: dict[str, Proof] = {proof.row: proof for module in MODULES for proof in module.PROOFS}

@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
 
-from memory_core import MemoryManager
+from memory_core import MemoryManager, open_memory
+from memory_core.evals.locomo import drafts
 from memory_core.interchange.locomo import LocomoConversation, load_locomo
 from memory_core.lifecycle.consolidation import consolidation_plan
 from memory_core.lifecycle.policies import carry_out
 from memory_core.lifecycle.summarizer import ExtractiveSummarizer
 from memory_core.recall.pack import pack
-from tests.quality.locomo import ANSWERABLE, filled
 
+ANSWERABLE = (1, 2, 3, 4)  # categories; 5 asks for what the conversation does not say
 BUDGETS = (150, 250, 350, 500, 700, 1000, 1400)
 K = 40
 
@@ -89,13 +90,15 @@ def main() -> None:
     before, after = Side(), Side()
     made = 0
     with tempfile.TemporaryDirectory() as home:
-        for conversation, memory in filled(home, load_locomo(given.path)[: given.conversations]):
-            measure(before, conversation, memory)
-            plan = consolidation_plan(memory, summarizer=ExtractiveSummarizer(keep=given.keep))
-            carry_out(memory, plan)
-            memory.parts.catchup.drain()
-            made += int(plan.counts["memories"])
-            measure(after, conversation, memory)
+        for conversation in load_locomo(given.path)[: given.conversations]:
+            with open_memory(home, namespace=conversation.id) as memory:
+                memory.store_many(drafts(conversation))
+                measure(before, conversation, memory)
+                plan = consolidation_plan(memory, summarizer=ExtractiveSummarizer(keep=given.keep))
+                carry_out(memory, plan)
+                memory.parts.catchup.drain()
+                made += int(plan.counts["memories"])
+                measure(after, conversation, memory)
     print(f"before\n{before}\nafter, {made} derived memories, keep {given.keep}\n{after}")
 
 
