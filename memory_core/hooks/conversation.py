@@ -111,8 +111,8 @@ class Placed:
         last = last_user(messages)
         self._said = {
             text: self._said.get(text) or normalised(text)
-            for n, message in enumerate(messages)
-            if n != last and (text := text_of(message))
+            for message in messages
+            if (text := text_of(message))
         }
         found = self._matched(messages[:last])
         self._places = [place for place in found if place is not None]

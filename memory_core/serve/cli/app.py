@@ -6,6 +6,7 @@ from memory_core.serve.cli import (
     bench,
     demo,
     evals,
+    hooking,
     keeping,
     living,
     looking,
@@ -39,6 +40,7 @@ for module in every:
     for name, verb in module.VERBS.items():
         app.command(name)(verb)
 
+app.add_typer(hooking.app, name="hooks")
 app.add_typer(models.app, name="models")
 app.add_typer(living.app, name="lifecycle")
 app.add_typer(reviewing.app, name="review")
