@@ -2,25 +2,32 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from memory_core.config import load
 from memory_core.errors import InvalidInput
 from memory_core.serve.cli.session import Session, line
+
+if TYPE_CHECKING:
+    from memory_core.embed.sentence_transformers_ranking import TextRanker
 
 
 def similar(
     context: typer.Context,
     wanted: Annotated[str, typer.Argument(help="A memory's id, or any text.")],
     k: Annotated[int, typer.Option(help="How many memories.")] = 8,
+    sparse: Annotated[str | None, typer.Option(help="A sparse model to rank by.")] = None,
+    late: Annotated[str | None, typer.Option(help="A late-interaction model to rank by.")] = None,
 ) -> None:
     """Show the memories nearest to one, or to a text, by the model alone."""
     from memory_core.space import similar as find
 
     options: Session = context.obj
+    by = _ranker(options, sparse, late)
     with options.open() as memory:
-        found = find(memory, wanted, k=k)
+        found = find(memory, wanted, k=k, by=by)
     plain = [{"memory": one.memory, "similarity": one.similarity} for one in found]
     told = "\n".join(f"{one.similarity:.3f}  {line(one.memory)}" for one in found)
     options.emit(plain, told or "nothing stored yet")
@@ -95,6 +102,23 @@ def map_verb(
     }  # fmt: skip
     told = f"{len(drawing.memories)} memories in {len(drawing.names)} groups: "
     options.emit(plain, told + ", ".join(map(str, files)))
+
+
+def _ranker(options: Session, sparse: str | None, late: str | None) -> "TextRanker | None":
+    if sparse is None and late is None:
+        return None
+    if sparse is not None and late is not None:
+        raise InvalidInput("--sparse and --late are two models; name one")
+    from memory_core.embed.sentence_transformers_ranking import TextRanker
+    from memory_core.models.resolve import resolve
+
+    settings = load(options.home, options.settings)
+    found = resolve(
+        sparse or late or "",
+        cache_dir=settings.models_dir.expanduser(),
+        allow_download=settings.allow_download,
+    )
+    return TextRanker(found, "late" if sparse is None else "sparse")
 
 
 VERBS = {"similar": similar, "clusters": clusters, "classify": classify, "map": map_verb}
