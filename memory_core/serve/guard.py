@@ -162,8 +162,8 @@ class Guard:
         grant = self._granted(scope, headers)
         scope["grant"] = grant
         self._paced(grant)
-        if scope["method"] in ("GET", "HEAD", "OPTIONS", "DELETE"):
-            return receive
+        if scope["method"] != "POST" or _only_told(scope["path"]):
+            return receive  # whatever body it has is not read
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Refusal(415, "InvalidInput", "send JSON: content-type: application/json")
         return await self._received(grant, headers, receive)
@@ -247,6 +247,11 @@ def needed(path: str) -> tuple[Right, ...]:
     if name == "namespaces":
         return ()
     return (Right.READ, Right.WRITE) if path.rstrip("/") == "/mcp" else (Right.ADMIN,)
+
+
+def _only_told(path: str) -> bool:
+    """Tell whether nothing can be sent to a path."""
+    return path in (*OPEN_PATHS, "/v1/live", "/v1/namespaces") or path.startswith(PAGE)
 
 
 def namespace_of(scope: Scope) -> str:

@@ -13,7 +13,7 @@ client that left had asked for is finished, so nothing is half stored.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -71,7 +71,10 @@ class Service:
 
     async def operate(self, request: Request) -> Response:
         """Answer `POST /v1/<operation>`."""
-        operation = OPERATIONS.get(request.path_params["operation"])
+        name = request.path_params["operation"]
+        if name in ("live", "namespaces"):
+            raise Refusal(405, "NotFound", f"ask for {name} with GET", {"allow": "GET, HEAD"})
+        operation = OPERATIONS.get(name)
         if operation is None:
             raise Refusal(404, "NotFound", f"no such operation; there are {', '.join(OPERATIONS)}")
         namespace, body = self._namespace(request), await request.body()
@@ -160,7 +163,7 @@ def application(
         Route("/v1/namespaces", service.namespaces, methods=["GET"]),
         Route("/v1/{operation}", service.operate, methods=["POST"]),
         Route("/health", service.health, methods=["GET"]),
-        Route("/openapi.json", _openapi, methods=["GET"]),
+        Route("/openapi.json", _openapi(keyed=keys is not None), methods=["GET"]),
         Route("/", _page, methods=["GET"]),
         Route("/page/{name}", _page, methods=["GET"]),
     ]
@@ -206,8 +209,11 @@ class _McpHost:
             yield
 
 
-async def _openapi(request: Request) -> Response:
-    return JSONResponse(description())
+def _openapi(*, keyed: bool) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        return JSONResponse(description(keyed=keyed))
+
+    return answer
 
 
 async def _page(request: Request) -> Response:

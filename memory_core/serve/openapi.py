@@ -26,7 +26,8 @@ REFUSALS = {
     "503": "The store or a model cannot serve now; see Retry-After.",
 }
 NAMESPACE = {
-    "name": "namespace", "in": "query", "required": False, "schema": {"type": "string"},
+    "name": "namespace", "in": "query", "required": False,
+    "schema": {"type": "string", "maxLength": 256, "pattern": r"^$|^[^\x00]*[^\s\x00][^\x00]*$"},
     "description": "Whose memory; the server's own when absent.",
 }  # fmt: skip
 
@@ -49,8 +50,12 @@ class Namespaces(BaseModel):
 
 
 @cache
-def description() -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document; one object, not to be changed."""
+def description(*, keyed: bool = True) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document; one object, not to be changed.
+
+    Args:
+        keyed: whether the server asks for keys.
+    """
     asked = [(each.asks, "validation") for each in OPERATIONS.values()]
     answered = [(each.answers, "serialization") for each in OPERATIONS.values()]
     others = [(kind, "serialization") for kind in (Problem, Namespaces, Health)]
@@ -79,7 +84,7 @@ def description() -> dict[str, Any]:
                 for code, told in REFUSALS.items()
             },
         },
-        "security": [{"key": []}],
+        "security": [{"key": []}] if keyed else [],
     }
 
 

@@ -6,15 +6,36 @@ every way in refuses the same values with the same words.
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
+from memory_core.config import DECIDING
 from memory_core.limits import MAX_K, MAX_TIMES
+from memory_core.replay.whatif import FIXED
 from memory_core.types import Draft
 
+
+def _number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a number is wanted, not true or false")
+    return value
+
+
+WHOLE = BeforeValidator(_number)
+Flag = Annotated[bool, Strict()]
 Id = Annotated[str, Field(max_length=64, description="A memory's id, 16 hexadecimal characters.")]
 RecallId = Annotated[str, Field(max_length=64, description="A recall's id.")]
-Moment = Annotated[str | None, Field(max_length=64, description="ISO 8601 time.")]
+Moment = Annotated[
+    Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})] | None,
+    Field(description="ISO 8601 time."),
+]
+Words = Annotated[str, Field(min_length=1, pattern=r"\S", description="Not blank.")]
+Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"\S", description="Not blank.")]
 Number = float | int | None
+Where = Annotated[dict[str, Any], Field(min_length=1, description="A filter.")]
+Changes = Annotated[
+    dict[str, Number],
+    Field(json_schema_extra={"propertyNames": {"enum": sorted({*DECIDING} - {*FIXED})}}),
+]
 MAX_BATCH = 1_000
 MAX_LIST = 1_000
 
@@ -38,18 +59,18 @@ class ManyDrafts(Asked):
 class Question(Asked):
     """A recall, see `MemoryManager.recall`."""
 
-    text: str
-    k: Annotated[int, Field(ge=1, le=MAX_K)] = 8
-    token_budget: int | None = None
+    text: Words
+    k: Annotated[int, Field(ge=1, le=MAX_K), WHOLE] = 8
+    token_budget: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] | None = None
     deadline_ms: Annotated[float | None, Field(gt=0, le=60_000)] = None
-    where: dict[str, Any] | None = None
+    where: Where | None = None
     as_of: Moment = None
     known_at: Moment = None
     now: Moment = None
-    explain: bool = False
-    record: bool = True
-    for_action: bool = False
-    session: Annotated[str | None, Field(max_length=256)] = None
+    explain: Flag = False
+    record: Flag = True
+    for_action: Flag = False
+    session: Name | None = None
 
 
 class One(Asked):
@@ -61,16 +82,16 @@ class One(Asked):
 class Listing(Asked):
     """Live memories, the newest first."""
 
-    where: dict[str, Any] | None = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIST)] = 50
-    offset: Annotated[int, Field(ge=0, le=2**53)] = 0
+    where: Where | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_LIST), WHOLE] = 50
+    offset: Annotated[int, Field(ge=0, le=2**53), WHOLE] = 0
 
 
 class Revision(Asked):
     """New values of some fields of a memory."""
 
     id: Id
-    fields: dict[str, Any]
+    fields: Annotated[dict[str, Any], Field(min_length=1)]
 
 
 class Succession(Asked):
@@ -84,7 +105,7 @@ class Reason(Asked):
     """A memory, and why."""
 
     id: Id
-    reason: str | None = None
+    reason: Words | None = None
 
 
 class Ending(Asked):
@@ -98,7 +119,7 @@ class Usefulness(Asked):
     """A memory that was useful, and how often."""
 
     id: Id
-    times: Annotated[int, Field(ge=1, le=MAX_TIMES)] = 1
+    times: Annotated[int, Field(ge=1, le=MAX_TIMES), WHOLE] = 1
 
 
 class Tie(Asked):
@@ -106,43 +127,43 @@ class Tie(Asked):
 
     source: Id
     target: Id
-    relation: str
+    relation: Name
 
 
 class Around(Asked):
     """The links around a memory, as of an entry."""
 
     id: Id
-    hops: Annotated[int, Field(ge=1, le=2)] = 1
-    limit: Annotated[int, Field(ge=1, le=200)] = 60
-    seq: Annotated[int | None, Field(ge=0, le=2**40)] = None
+    hops: Annotated[int, Field(ge=1, le=2), WHOLE] = 1
+    limit: Annotated[int, Field(ge=1, le=200), WHOLE] = 60
+    seq: Annotated[int, Field(ge=0, le=2**40), WHOLE] | None = None
 
 
 class Past(Asked):
     """The memory as it was after an entry, the newest first."""
 
-    seq: Annotated[int, Field(ge=0, le=2**40)]
-    limit: Annotated[int, Field(ge=1, le=MAX_LIST)] = 50
-    offset: Annotated[int, Field(ge=0, le=2**53)] = 0
+    seq: Annotated[int, Field(ge=0, le=2**40), WHOLE]
+    limit: Annotated[int, Field(ge=1, le=MAX_LIST), WHOLE] = 50
+    offset: Annotated[int, Field(ge=0, le=2**53), WHOLE] = 0
 
 
 class Entries(Asked):
     """Journal entries after one, in order."""
 
-    after: Annotated[int, Field(ge=0, le=2**40)] = 0
-    limit: Annotated[int, Field(ge=1, le=MAX_LIST)] = 100
+    after: Annotated[int, Field(ge=0, le=2**40), WHOLE] = 0
+    limit: Annotated[int, Field(ge=1, le=MAX_LIST), WHOLE] = 100
 
 
 class Key(Asked):
     """An idempotency key."""
 
-    key: str
+    key: Name
 
 
 class Recent(Asked):
     """The newest recorded recalls."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_LIST)] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_LIST), WHOLE] = 50
 
 
 class Recorded(Asked):
@@ -157,9 +178,9 @@ class Otherwise(Asked):
     recall_id: RecallId
     without: Annotated[list[Id], Field(max_length=MAX_K)] = []
     now: Moment = None
-    k: Annotated[int | None, Field(ge=1, le=MAX_K)] = None
-    rerank: bool | None = None
-    settings: dict[str, Number] = {}
+    k: Annotated[int, Field(ge=1, le=MAX_K), WHOLE] | None = None
+    rerank: Flag | None = None
+    settings: Changes = {}
 
 
 class Pair(Asked):

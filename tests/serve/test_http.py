@@ -98,6 +98,10 @@ def test_a_recall_is_replayed_over_http(served: Served) -> None:
         ("revise", b'{"id": "0000000000000001", "fields": {"id": "x"}}', 404, "NotFound"),
         ("playback", b'{"recall_id": "none"}', 404, "NotFound"),
         ("reset", b"{}", 404, "NotFound"),
+        ("entries", b'{"after": false}', 422, "InvalidInput"),
+        ("list", b'{"where": {}}', 422, "InvalidInput"),
+        ("recall", b'{"text": "x", "for_action": 1}', 422, "InvalidInput"),
+        ("namespaces", b"{}", 405, "NotFound"),
     ],
 )
 def test_bad_requests_are_answered_typed(
@@ -170,6 +174,11 @@ async def test_mcp_is_served_beside(served: Served) -> None:
         stored = await client.call_tool("store", {"text": "told over MCP"})
         id = stored.structured_content["id"]
     assert served.ask("get", id=id)["text"] == "told over MCP"
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PUT", "POST", "DELETE"])
+def test_other_methods_are_refused_as_such(served: Served, method: str) -> None:
+    assert served.client.request(method, "/health").status_code == 405
 
 
 def test_the_description_is_whole(served: Served) -> None:
