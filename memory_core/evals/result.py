@@ -1,5 +1,6 @@
 """What an evaluation gave: one row a question, from which every figure can be computed again."""
 
+import gzip
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -110,14 +111,15 @@ class Result(BaseModel):
 
 
 def load_result(path: Path) -> Result:
-    """Return an evaluation from its JSON file.
+    """Return an evaluation from its JSON file, which may be gzipped (`.gz`).
 
     Raises:
         InvalidInput: it is not there, or no evaluation.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path}: cannot be read ({error}); check the path") from error
     try:
         return Result.model_validate_json(text)

@@ -1,0 +1,57 @@
+"""The tables of the docs, generated from the results kept beside them.
+
+    python -m tests.evals.tables
+
+A block `<!-- results: KIND FILE -->` … `<!-- end -->` of a page is filled from `docs/results/FILE`.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from memory_core.evals import deadline, mteb, report
+from memory_core.evals.result import load_result
+
+DOCS = Path(__file__).parents[2] / "docs"
+RESULTS = DOCS / "results"
+BLOCK = re.compile(r"(<!-- results: (\w+) (\S+) -->\n).*?(<!-- end -->)", re.S)
+
+
+def filled(page: str) -> str:
+    """Return a page with its blocks generated anew."""
+
+    def block(found: re.Match[str]) -> str:
+        return f"{found[1]}{KINDS[found[2]](RESULTS / found[3]).strip()}\n{found[4]}"
+
+    return BLOCK.sub(block, page)
+
+
+def _run(path: Path) -> str:
+    told = report.markdown_of(load_result(path))
+    return re.sub(r"^(#+) ", r"\1## ", told, flags=re.M)
+
+
+def _deadline(path: Path) -> str:
+    told = deadline.markdown_of(deadline.Deadlines.model_validate_json(path.read_text()))
+    return re.sub(r"^(#+) ", r"\1## ", told, flags=re.M)
+
+
+def _mteb(path: Path) -> str:
+    return mteb.markdown_of(mteb.load_judged(path))
+
+
+KINDS: dict[str, Callable[[Path], str]] = {
+    "run": _run, "deadline": _deadline, "mteb": _mteb,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Rewrite every page that has blocks."""
+    for page in sorted(DOCS.rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if BLOCK.search(text):
+            page.write_text(filled(text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
