@@ -166,7 +166,7 @@ class MemoryStore(BaseStore):
         shelves = {"metadata.shelf": {"$in": [self._records.name, self._parts.name]}}
         where: dict[str, object] = {**shelves, **under, "metadata.indexed": True}
         k = MOST_HITS if passing is not None else min(MOST_HITS, 4 * wanted + 16)
-        for hit in self.memory.recall(op.query or "", k=k, where=where, record=False).hits:
+        for hit in self.memory.recall(op.query or "", k=k, where=where).hits:
             relevance = sum(hit.terms.values()) - sum(hit.terms.get(name, 0.0) for name in _LIFTS)
             yield hit.memory, relevance
 
