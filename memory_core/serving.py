@@ -19,7 +19,7 @@ from memory_core.errors import ModelMismatch, ModelNotFound, StoreError
 from memory_core.journal.database import Database
 from memory_core.journal.journal import Journal
 from memory_core.journal.serving import serving_model, spec_in
-from memory_core.models.resolve import RERANKER, resolve
+from memory_core.models.resolve import PINNED, RERANKER, resolve
 from memory_core.recall.rerank import Reranker
 
 SPEC = ("embedder", "pooling", "query_prompt", "document_prompt", "dimensions", "runtime")
@@ -87,6 +87,7 @@ def looked_for(setting: str) -> Iterator[None]:
 def spec_of(settings: Settings) -> str:
     """Return the settings that load the embedder again, as JSON."""
     values = {name: getattr(settings, name) for name in SPEC}
+    values["embedder"] = _anywhere(settings.embedder)
     if values["runtime"] != "onnx-int8":  # the others give the same vectors
         values["runtime"] = None
     kept = {name: value for name, value in values.items() if value not in (None, "")}
@@ -127,6 +128,13 @@ def require_serving(journal: Journal, fingerprint: Fingerprint, spec: str) -> No
         f"{fingerprint}; set embedder={serving.spec.get('embedder', serving.details['model'])!r}, "
         f"or change to the other one with: memory migrate --to {asked}"
     )
+
+
+def _anywhere(embedder: str) -> str:
+    """Return a model's name, or its directory so that it is found from any other directory."""
+    named = embedder in PINNED or embedder.partition(":")[0] in ("hash", "openai")
+    place = Path(embedder).expanduser()
+    return str(place.resolve()) if not named and place.is_dir() else embedder
 
 
 def _spec(home: Path, namespace: str) -> dict[str, Any]:

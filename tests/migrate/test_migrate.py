@@ -26,6 +26,7 @@ from memory_core.journal.events import Migrated
 from memory_core.migrate import drop, migrate, rollback, standings
 from memory_core.migrate.run import Plan
 from memory_core.replay import Replay
+from memory_core.serving import spec_of
 
 TEXTS = [f"Ana keeps box {n} in room {n % 7} of the house in Lisbon" for n in range(150)]
 OLD, NEW = "hash:64", "hash:128"
@@ -243,6 +244,17 @@ def test_a_namespace_changes_alone(home: Path) -> None:
     migrate(home, NEW)
     with open_memory(home, namespace="ben") as memory:
         assert memory.parts.embedder.fingerprint.dimension == 64
+
+
+def test_a_model_directory_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tuned").mkdir()
+    monkeypatch.chdir(tmp_path)
+    spec = json.loads(spec_of(load(tmp_path, {"embedder": "tuned", "pooling": "cls"})))
+    assert spec == {"embedder": str((tmp_path / "tuned").resolve()), "pooling": "cls"}
+    for name in ("hash", "hash:64", "all-MiniLM-L6-v2", "elsewhere"):
+        assert json.loads(spec_of(load(tmp_path, {"embedder": name}))) == {"embedder": name}
 
 
 def test_an_endpoint_is_never_taken_from_a_store(home: Path) -> None:
