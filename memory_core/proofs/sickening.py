@@ -55,7 +55,7 @@ def prove_health(run: Run, findings: Findings) -> None:
 
     model = Model()
     embedder = FunctionEmbedder(model, name="moody", dimension=4)
-    bounds = Bounds(rate=1e9, burst=1e9, health_seconds=0.0)
+    bounds = Bounds(rate=1e9, burst=1e9, health_seconds=0.0, health_rest=0.0)
     slowest = 0.0
     with (
         planted(run.planted),

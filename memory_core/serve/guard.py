@@ -59,6 +59,8 @@ class Bounds:
     """Live journals at once."""
     health_seconds: float = 5.0
     """How long an answer of `/health` is told again before the memory is tried anew."""
+    health_rest: float = 20.0
+    """Seconds in which `/health` recalls only, for each second of a whole way that took long."""
 
 
 @dataclass(frozen=True, slots=True)

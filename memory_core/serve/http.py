@@ -64,7 +64,9 @@ class Service:
         self.default = default
         self.bounds = bounds or Bounds()
         self._pool = ThreadPoolExecutor(self.bounds.workers, thread_name_prefix="serve")
-        self._canary = Canary(stores, every=self.bounds.health_seconds)
+        self._canary = Canary(
+            stores, every=self.bounds.health_seconds, rest=self.bounds.health_rest
+        )
         self._busy = 0
         self._streams = 0
         self._stopping = False
