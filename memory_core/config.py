@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     """Dimension asked of an endpoint, or to which a local model's vectors are cut."""
     runtime: Literal["auto", "torch", "onnx", "onnx-int8"] = "auto"
     """What runs local models; `auto` takes the exported ONNX file if there is one, else torch."""
-    reranker: str | None = None
+    reranker: str | None = "default"
     """Name or directory of a cross-encoder; `default` is the one on board, which goes with a named
     embedding model (not with `hash` or an embedder of one's own); `off` ranks without."""
     rerank_count: int = Field(default=64, ge=1, le=512)

@@ -55,7 +55,7 @@ def test_the_cross_encoder_adds_what_it_says():
     ranked = RerankStage(Numbers())(ask("q"), hits)
     assert [h.version for h in ranked] == [2, 3, 1]
     assert ranked[0].terms == {
-        "dense": pytest.approx(0.89), "lexical": 0.1, "rerank": pytest.approx(0.8 * sigmoid(1.5))
+        "dense": pytest.approx(0.89), "lexical": 0.1, "rerank": pytest.approx(0.5 * sigmoid(1.5))
     }  # fmt: skip
     assert ranked[0].score == sum(ranked[0].terms.values())
     assert ranked[0].signals["rerank"] == 3.0

