@@ -133,6 +133,8 @@ class EchoGuard:
 
     def _sentence_at(self, words: Words, at: int) -> "_Run | None":
         for length in sorted(self._lengths.get(words[at : at + 2], ()), reverse=True):
+            if at + length > len(words):  # the slice would be a shorter sentence
+                continue
             if (id := self._sentences.get(words[at : at + length])) is not None:
                 return _Run(at, at + length, id, whole=True)
         return None

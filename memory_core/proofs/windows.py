@@ -39,7 +39,7 @@ POINTS: tuple[tuple[Any, str, int], ...] = (
     (entries, "append", 3), (state, "apply", 3), (lexical, "index_text", 2),
     (lexical, "merge_when_full", 2), (VectorTable, "create", 1), (VectorTable, "add", 1),
     (ScanFile, "create", 1), (ScanFile, "extend", 1), (EmbeddedStore, "open", 1),
-    (EmbeddedStore, "_build", 1), (ChromaIndex, "add", 1), (EmbeddedStore, "before_write", 1),
+    (EmbeddedStore, "_build", 1), (ChromaIndex, "add", 1),
     (EmbeddedStore, "seal", 1), (mark, "write", 1), (Recordings, "flush", 1),
     (copying, "copy_into", 1), (copies, "_write_manifest", 1), (copies, "_settle", 1),
     (copying, "note_copy", 1),

@@ -35,6 +35,11 @@ class LinkRow(Protocol):
         """Id of the memory it points to."""
         ...
 
+    @property
+    def relation(self) -> str:
+        """What the link says."""
+        ...
+
 
 class Links(Protocol):
     """Reads the links around some memories."""

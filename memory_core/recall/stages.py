@@ -8,6 +8,7 @@ from memory_core.recall.context import ContextStage
 from memory_core.recall.diversify import DiversifyStage, Diversity
 from memory_core.recall.fuse import FuseStage, Weights
 from memory_core.recall.reader import Reader, ReadSide
+from memory_core.recall.repeats import RepeatStage
 from memory_core.recall.rerank import Reranker, RerankStage
 from memory_core.recall.retrieve import DenseStage, LexicalStage
 from memory_core.recall.score import Boosts, ScoreStage
@@ -42,6 +43,7 @@ def stages_of(
         TemporalStage(),
         RerankStage(reranker, settings.rerank_count, reader=reader),
         ScoreStage(_boosts(settings), min_relevance=settings.min_relevance),
+        RepeatStage(links),
         CapStage(settings.untrusted_share),
         DiversifyStage(retriever, _diversity(settings)),
     ]

@@ -54,6 +54,11 @@ def test_what_shares_no_run_is_untouched() -> None:
     assert EchoGuard().fresh(said, strict=True) == Fresh(said, ())
 
 
+def test_the_end_of_a_text_that_is_a_shorter_sentence_is_no_longer_one() -> None:
+    known = guard("green tea. Green tea in the morning")
+    assert known.fresh("I said green tea", strict=False).text == "I said green tea"
+
+
 def test_each_memory_is_named_once_in_order() -> None:
     known = guard("Rex eats at seven", "The gate code is 4471")
     said = "The gate code is 4471, Rex eats at seven, and again: Rex eats at seven. Be there by six"
@@ -111,7 +116,10 @@ def test_long_texts_take_linear_time() -> None:
     texts = [" ".join(f"word{n % 390}" for n in range(size)) for size in (2_000, 16_000)]
     seconds = []
     for text in texts:
-        begun = time.process_time()
-        known.fresh(text, strict=True)
-        seconds.append(time.process_time() - begun)
+        tries = []
+        for _ in range(3):  # the collector may take a tenth of a second in any one
+            begun = time.process_time()
+            known.fresh(text, strict=True)
+            tries.append(time.process_time() - begun)
+        seconds.append(min(tries))
     assert seconds[1] < 40 * max(seconds[0], 0.002)

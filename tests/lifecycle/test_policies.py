@@ -107,6 +107,12 @@ def test_repetitions_are_counted_and_every_occurrence_stays() -> None:
         assert [(link.source, link.target) for link in memory.links(told[0])] == [
             (told[1], told[0])
         ]
+        every = memory.recall("who prefers green tea from the corner shop?", k=3, explain=True)
+        assert len({told[0], told[1]} & {hit.id for hit in every.hits}) == 1
+        (step,) = [step for step in every.trace if step.name == "repeats"]
+        (cut,) = step.hits.cuts
+        assert cut.reason.startswith("says the same as ")
+        assert len(memory.recall("who prefers green tea?", k=9).hits) == 5, "they fill k"
         found = memory.recall("which tea is preferred", where={"session": "s1"})
         assert [hit.id for hit in found.hits] == [told[1]]
         assert carry_out(memory, duplicates_plan(memory)).entry is None
