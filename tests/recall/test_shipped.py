@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from memory_core import open_memory
 from memory_core.embed.hashing import HashEmbedder
@@ -18,6 +19,7 @@ from memory_core.models.weights import digest
 from memory_core.recall.passages import passages
 from memory_core.recall.reader import Reader
 from memory_core.recall.rerank_onnx import OnnxReranker, local_reranker
+from memory_core.serve.cli.app import app
 from memory_core.terms import terms
 from tests.recall.test_cross_encoder import save_model
 from tests.recall.world import ask
@@ -51,6 +53,12 @@ def test_it_is_pinned_small_and_has_its_card(shipped: ResolvedModel) -> None:
     assert sum(file.stat().st_size for file in shipped.path.iterdir()) <= MOST_BYTES
     assert PINNED[RERANKER] in (shipped.path / "README.md").read_text()
     assert RERANKER in {model.name for model in installed(shipped.path)}
+
+
+def test_the_list_of_models_says_what_runs_it(tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["--home", str(tmp_path), "models", "list"]).stdout
+    (line,) = [line for line in told.splitlines() if line.startswith(RERANKER)]
+    assert line.split()[1:] == ["package", PINNED[RERANKER][:12], "onnx"]
 
 
 def test_it_puts_the_answer_first(judge: OnnxReranker) -> None:

@@ -8,6 +8,7 @@ import typer
 from memory_core.config import load
 from memory_core.models.export import export
 from memory_core.models.onnx_file import exported
+from memory_core.models.own_file import has_own_file
 from memory_core.models.resolve import DEFAULT, ResolvedModel, installed, pull, resolve, verify
 from memory_core.serve.cli.session import Session
 
@@ -71,6 +72,8 @@ def export_model(
 
 
 def _runtimes(model: ResolvedModel, cache: Path) -> list[str]:
+    if has_own_file(model):
+        return ["onnx"]
     names = {"float32": "onnx", "int8": "onnx-int8"}
     return ["torch", *(names[precision] for precision in exported(model, cache))]
 
