@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from memory_core.embed.base import Fingerprint, Pooling, Vectors, usable_vectors
 from memory_core.errors import EmbeddingFailed, InvalidSetting, ModelRejected
+from memory_core.forking import keep_open
 from memory_core.models.layout import Layout, read_layout
 from memory_core.models.resolve import ResolvedModel
 
@@ -68,6 +69,11 @@ class LocalEmbedder(ABC):
         self._count_lock = Lock()  # counting never waits for a forward pass
         self._tokenizer: Tokenizer | None = None
         self._fingerprint: Fingerprint | None = None
+        keep_open(self)
+
+    def after_fork(self) -> None:
+        """Make the locks anew: a thread of the parent may have held them."""
+        self._lock, self._count_lock = Lock(), Lock()
 
     @property
     def fingerprint(self) -> Fingerprint:

@@ -59,6 +59,11 @@ class OnnxEmbedder(LocalEmbedder):
         self._body: OnnxBody | None = None
         self._cutting: Tokenizer | None = None
 
+    def after_fork(self) -> None:
+        """Start anew: the threads of the session are the parent's."""
+        super().after_fork()
+        self._body, self._cutting = None, None
+
     def load(self, *, anew: bool = True) -> None:
         """Read the file; one that is missing or damaged is exported first if `anew`.
 

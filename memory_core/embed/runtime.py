@@ -17,6 +17,7 @@ from memory_core.embed.local import LocalOptions
 from memory_core.embed.onnx import OnnxEmbedder, unsuited
 from memory_core.embed.sentence_transformers import SentenceTransformerEmbedder
 from memory_core.errors import ModelError
+from memory_core.forking import keep_open
 from memory_core.models.resolve import ResolvedModel
 
 Runtime = Literal["auto", "torch", "onnx", "onnx-int8"]
@@ -56,6 +57,11 @@ class PreferringEmbedder:
         self._onnx = onnx
         self._torch = torch
         self._serving: Embedder | None = None
+        self._lock = Lock()
+        keep_open(self)
+
+    def after_fork(self) -> None:
+        """Make the lock anew: a thread of the parent may have held it."""
         self._lock = Lock()
 
     @property

@@ -32,6 +32,14 @@ class SentenceTransformerEmbedder(LocalEmbedder):
         super().__init__(resolved, **options)
         self._model: Any = None
 
+    def after_fork(self) -> None:
+        """Encode in one thread in the child: it has none of the pool that torch would wait for."""
+        super().after_fork()
+        if self._model is not None:
+            import torch
+
+            torch.set_num_threads(1)
+
     def _vectors(self, texts: list[str], prompt: str) -> object:
         with self._lock:  # transformers' tokenizers are not thread-safe ("Already borrowed")
             model = self._loaded()

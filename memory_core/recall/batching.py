@@ -4,6 +4,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from memory_core.forking import keep_open
+
 OVERHEAD = 64  # characters a pair costs beside its text: special tokens, speaker, date
 
 
@@ -30,6 +32,11 @@ class Cost:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seconds_per_character = 0.0
+        keep_open(self)
+
+    def after_fork(self) -> None:
+        """Make the lock anew: a thread of the parent may have held it."""
+        self._lock = threading.Lock()
 
     @property
     def known(self) -> bool:

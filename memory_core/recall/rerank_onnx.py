@@ -10,6 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from memory_core.errors import ModelError, ModelRejected
+from memory_core.forking import keep_open
 from memory_core.models.layout import read_layout
 from memory_core.models.onnx_body import OnnxBody
 from memory_core.models.onnx_file import OnnxPlace, Precision, opened
@@ -73,6 +74,11 @@ class OnnxReranker:
         self._otherwise = otherwise
         self._lock = Lock()
         self._judge: tuple[Tokenizer, OnnxBody] | Reranker | None = None
+        keep_open(self)
+
+    def after_fork(self) -> None:
+        """Start anew: the threads of the session are the parent's."""
+        self._lock, self._judge = Lock(), None
 
     @property
     def name(self) -> str:

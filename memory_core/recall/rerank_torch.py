@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from memory_core.errors import ModelError, ModelNotFound, ModelRejected
+from memory_core.forking import keep_open
 from memory_core.recall.rerank import Logits
 
 
@@ -34,6 +35,15 @@ class CrossEncoderReranker:
         self._device = device
         self._lock = threading.Lock()
         self._model: Any = None
+        keep_open(self)
+
+    def after_fork(self) -> None:
+        """Judge in one thread in the child: it has none of the pool that torch would wait for."""
+        self._lock = threading.Lock()
+        if self._model is not None:
+            import torch
+
+            torch.set_num_threads(1)
 
     @property
     def name(self) -> str:

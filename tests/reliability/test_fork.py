@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,8 @@ def forked(child: Callable[[], object]) -> int:
         try:
             child()
             os._exit(0)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(1)
     return pid
@@ -81,6 +84,24 @@ def test_children_of_a_busy_parent_write_and_recall(memory: MemoryManager) -> No
             ended.append(finished(forked(lambda key=key: child(key))))  # type: ignore[misc]
     assert all(ended)
     assert all(memory.outcome(key).stored for key in keys)
+
+
+@pytest.mark.model
+def test_a_child_recalls_with_the_models_that_the_parent_has_loaded(tmp_path: Path) -> None:
+    with open_memory(tmp_path, index="exact") as memory:
+        memory.store("The spare key lies under the fern")
+        memory.parts.catchup.drain()
+        assert memory.recall("Where is the key?").status == "ok"
+
+        def child() -> None:
+            memory.store("The cat sleeps on the boiler")
+            assert memory.parts.catchup.drain() == 0
+            result = memory.recall("Where does the cat sleep?")
+            assert result.status == "ok", result.reasons
+            assert result.hits[0].memory.text == "The cat sleeps on the boiler"
+            assert "dense" in result.hits[0].signals
+
+        assert finished(forked(child), 300)
 
 
 def test_a_fork_inside_a_read_gives_no_connection_of_the_parent_to_the_child(
