@@ -7,10 +7,12 @@ export const TERMS = [
   ["lexical", "words"],
   ["rerank", "cross-encoder"],
   ["context", "neighbours in the session"],
-  ["spread", "links"],
+  ["link", "links"],
+  ["temporal", "the time asked for"],
   ["recency", "recency"],
   ["importance", "importance"],
   ["reinforced", "usefulness"],
+  ["unjudged", "not judged in time"],
 ];
 const KNOWN = new Map(TERMS);
 

@@ -4,13 +4,14 @@ import { h, milliseconds, number, shorten, svg } from "./dom.js";
 
 const DEEP = 30; // ranks that have a row of their own; what lies deeper runs along the last line
 const ROW = 15;
-const COLUMN = [84, 150]; // narrowest and widest distance of two stages
+const COLUMN = [72, 150]; // narrowest and widest distance of two stages
 const TOP = 58;
 const LEFT = 46;
+const RIGHT = 58; // room for rank and score
 
 const WORDS = {
   prepare: "prepare", dense: "by meaning", lexical: "by words", fuse: "fused", context: "in session",
-  spread: "by links", rerank: "cross-encoder", score: "scored", diversify: "different", pack: "packed",
+  spread: "by links", temporal: "by time", rerank: "cross-encoder", score: "scored", cap: "per writer", diversify: "different", pack: "packed",
 };
 
 let column = COLUMN[1];
@@ -19,9 +20,9 @@ export function flow(turn, open) {
   const stages = turn.stages.filter((stage) => stage.name !== "prepare");
   const recalled = new Map(turn.ranked.map((hit, place) => [hit.version, place + 1]));
   const lines = linesOf(stages, recalled);
-  const room = (document.getElementById("turn").clientWidth - LEFT * 2 - 64) / (stages.length - 1);
+  const room = (document.getElementById("turn").clientWidth - LEFT - RIGHT - 66) / (stages.length - 1);
   column = Math.max(COLUMN[0], Math.min(COLUMN[1], room));
-  const wide = LEFT * 2 + column * (stages.length - 1);
+  const wide = LEFT + RIGHT + column * (stages.length - 1);
   const high = TOP + ROW * (DEEP + 2);
   const chart = svg("svg", {
     viewBox: `0 0 ${wide} ${high}`, width: wide, height: high, className: "flow", role: "group",
