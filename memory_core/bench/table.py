@@ -7,6 +7,7 @@ from memory_core.bench.importing import bench_import
 from memory_core.bench.indexing import bench_index
 from memory_core.bench.models import bench_models
 from memory_core.bench.recalling import bench_recall
+from memory_core.bench.replaying import bench_replay
 from memory_core.bench.starting import bench_start
 from memory_core.bench.storing import bench_store
 from memory_core.bench.turning import bench_turn
@@ -16,6 +17,7 @@ BENCHES: dict[str, Callable[[Run], Iterator[Figure]]] = {
     "import": bench_import,
     "recall": bench_recall,
     "turn": bench_turn,
+    "replay": bench_replay,
     "start": bench_start,
     "models": bench_models,
     "index": bench_index,
