@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -114,4 +115,6 @@ class AsyncMemoryManager:
 
     async def _call(self, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(verb, *args, **kwargs))
+        return await loop.run_in_executor(
+            self._pool, partial(copy_context().run, partial(verb, *args, **kwargs))
+        )

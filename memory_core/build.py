@@ -44,6 +44,7 @@ from memory_core.serving import (
     spec_of,
 )
 from memory_core.tokens import TokenCounter
+from memory_core.tracing import Tracing
 
 LEAST_TIME, MOST_TIME = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The years 1 to 9999, in microseconds since 1970."""
@@ -183,6 +184,7 @@ def _wire(journal: Journal, settings: Settings, how: Opening) -> MemoryManager:
             catchup=catchup,
             stages=wired.stages(settings),
             wiring=wired,
+            tracing=_tracing(journal, settings),
             rate=CueImportance(),
             admission=_admission(settings),
             count=TokenCounter().count,
@@ -269,6 +271,12 @@ class Wired:
         if not self.journal.vectors(digest).exists:
             raise NotFound(f"no vectors of model {digest} are here; see: memory models list")
         return DenseRetriever(self.rows(digest), metric=settings.metric)
+
+
+def _tracing(journal: Journal, settings: Settings) -> Tracing | None:
+    if settings.tracing == "off":
+        return None
+    return Tracing(journal.identity.uid.hex(), content=settings.tracing == "content")
 
 
 def _admission(settings: Settings) -> Admission:

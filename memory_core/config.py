@@ -108,6 +108,8 @@ class Settings(BaseSettings):
     """Size in MiB beyond which the oldest recordings are dropped."""
     recordings_days: int = Field(default=90, ge=1)
     """Age beyond which recordings are dropped."""
+    tracing: Literal["off", "spans", "content"] = "off"
+    """OpenTelemetry spans: none, without texts, or with them; needs the extra `otel`."""
     durability: Literal["full", "normal"] = "full"
     """`full` fsyncs every commit; `normal` may lose the last seconds at power loss."""
 

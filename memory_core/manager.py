@@ -18,6 +18,7 @@ from memory_core.journal.events import Forgotten, Invalidated, Reinforced
 from memory_core.journal.journal import Pending
 from memory_core.journal.memories import load_current, load_history, load_links
 from memory_core.parts import Parts, Policy
+from memory_core.tracing import spanned
 from memory_core.types import Change, Draft, Drafts, Link, Memory, Outcome, Receipt, StoreReport
 
 
@@ -41,6 +42,7 @@ class MemoryManager:
         """The namespace this manager is opened on; it can name no other."""
         return self.journal.namespace
 
+    @spanned("upsert_memory")
     def store(self, text: str, **fields: object) -> Memory:
         """Store one memory; it is durable on return, and embedded soon after.
 
@@ -56,6 +58,7 @@ class MemoryManager:
         (memory,), _ = writing.store(self.parts, [Draft.of({"text": text, **fields})])
         return memory
 
+    @spanned("upsert_memory")
     def store_many(
         self, drafts: Drafts, progress: Callable[[int], None] | None = None
     ) -> StoreReport:
@@ -71,6 +74,7 @@ class MemoryManager:
         """
         return batches.store_many(self.parts, drafts, progress)
 
+    @spanned("search_memory")
     def recall(
         self,
         text: str,
@@ -154,6 +158,7 @@ class MemoryManager:
             raise writing.not_found(id)
         return tuple(found)
 
+    @spanned("update_memory")
     def link(self, source: str, target: str, relation: str) -> None:
         """Connect two memories by a named relation; linking twice is linking once.
 
@@ -168,6 +173,7 @@ class MemoryManager:
         with self.journal.database.read() as connection:
             return tuple(load_links(connection, self.journal.identity.ns_id, writing.number_in(id)))
 
+    @spanned("update_memory")
     def revise(self, id: str, **fields: object) -> Memory:
         """Correct a memory's text or fields; the old version stays in its history.
 
@@ -177,6 +183,7 @@ class MemoryManager:
         """
         return writing.revise(self.parts, id, fields)
 
+    @spanned("upsert_memory")
     def supersede(self, old_id: str, text: str, **fields: object) -> Memory:
         """Store a memory that replaces another from its `valid_from` on (its event time, or now).
 
@@ -189,11 +196,13 @@ class MemoryManager:
         draft = Draft.of({"text": text, **fields})
         return writing.supersede(self.parts, old_id, draft)
 
+    @spanned("update_memory")
     def invalidate(self, id: str, reason: str | None = None) -> Memory:
         """Mark a memory as never having been true: no recall returns it, at any `as_of`."""
         writing.check_reason(reason)
         return writing.change(self.parts, id, lambda number, at: Invalidated(number, reason))
 
+    @spanned("update_memory")
     def expire(self, id: str, at: datetime | str | None = None) -> Memory:
         """Mark a memory as true only until `at` (now when None).
 
@@ -204,6 +213,7 @@ class MemoryManager:
         end = None if at is None else asking.micros(at, "at")
         return writing.expire(self.parts, id, end)
 
+    @spanned("update_memory")
     def reinforce(self, id: str, times: int = 1) -> Memory:
         """Report that a memory was useful; the only way that use changes a later ranking.
 
@@ -214,11 +224,13 @@ class MemoryManager:
         limits.check_count(times, "times", most=limits.MAX_TIMES)
         return writing.change(self.parts, id, lambda number, at: Reinforced(number, times))
 
+    @spanned("delete_memory")
     def forget(self, id: str, reason: str | None = None) -> Memory:
         """Stop recalling a memory; its history stays. See `erase` for removal."""
         writing.check_reason(reason)
         return writing.change(self.parts, id, lambda number, at: Forgotten(number, reason))
 
+    @spanned("delete_memory")
     def erase(self, id: str) -> Receipt:
         """Remove every trace of a memory, and of what was derived from it, and return the proof.
 

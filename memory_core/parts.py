@@ -21,6 +21,7 @@ from memory_core.journal.journal import Journal, Pending
 from memory_core.recall.reader import ReadSide
 from memory_core.recall.rerank import Reranker
 from memory_core.recall.spread import Links
+from memory_core.tracing import Tracing
 from memory_core.types import Draft, Receipt
 
 Policy = Callable[[Pending, int], Sequence[Event]]
@@ -197,6 +198,7 @@ class Parts:
     recorder: Recorder | None = None
     derived: Copies | None = None
     wiring: Wiring | None = None
+    tracing: Tracing | None = None
     clock: Callable[[], int] = lambda: time.time_ns() // 1000
     closing: tuple[Callable[[], None], ...] = ()
 

@@ -17,7 +17,7 @@ MANY_METHODS = {"MemoryManager": 18, "AsyncMemoryManager": 18, "Machine": 20}  #
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("version", "errors", "limits", "types", "filters", "answers", "tokens", "passage", "forking"),
-    ("terms", "metric", "chunk", "config", "journal", "embed", "models"),
+    ("terms", "metric", "chunk", "config", "journal", "embed", "models", "tracing"),
     ("index", "train"),
     ("recall",),
     ("parts", "keyed", "lineage", "writing", "batches", "asking", "manager"),
@@ -47,6 +47,7 @@ ONLY_IN = {
     "chromadb": ("index/chroma",),
     "faiss": ("index/faiss_index",),
     "apsw": ("journal/", "replay/recording", "proofs/", "bench/"),
+    "opentelemetry": ("tracing",),
     "torch": ("train/", "embed/sentence_transformers", "recall/rerank", "models/export"),
     "sentence_transformers": ("train/", "embed/sentence_transformers", "recall/rerank"),
 }
