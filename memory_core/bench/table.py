@@ -17,8 +17,8 @@ BENCHES: dict[str, Callable[[Run], Iterator[Figure]]] = {
     "import": bench_import,
     "recall": bench_recall,
     "turn": bench_turn,
-    "replay": bench_replay,
     "start": bench_start,
+    "replay": bench_replay,
     "models": bench_models,
     "index": bench_index,
 }
