@@ -13,9 +13,7 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import repeat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,30 +21,14 @@ import numpy as np
 from memory_core.answers import Cut, Extent, Hit, Query, RecallResult, Step, Vector
 from memory_core.filters import filter_data
 from memory_core.replay.arrays import Arrays
+from memory_core.replay.known import Known, Numbers, Source, apply_step
 
 FORMAT = 2
 MARK = b"\x02"
 """First byte of a blob of format 2; format 1 begins with zlib's 0x78."""
 
-Numbers = Mapping[str, float]
-
-
-@dataclass(slots=True)
-class Known:
-    """What is known of a hit after the steps so far."""
-
-    score: float = 0.0
-    signals: dict[str, float] = field(default_factory=dict)
-    terms: dict[str, float] = field(default_factory=dict)
-    reasons: tuple[str, ...] = ()
-
-    def foreseen(self, name: str, kind: str, signals: Numbers, ratios: Numbers) -> float:
-        """Return what a reader expects of a signal ("s") or term ("t")."""
-        if kind == "s":
-            return self.signals.get(name, 0.0)
-        if (before := self.terms.get(name)) is not None:
-            return before
-        return signals.get(name, 0.0) * ratios.get(name, 1.0)
+PACKING = "pack"
+"""Name of the step that packs the context: what it cuts was recalled, but is not shown."""
 
 
 def encode(result: RecallResult, extra: Mapping[str, Any], ratios: Numbers | None = None) -> bytes:
@@ -79,25 +61,43 @@ def encode(result: RecallResult, extra: Mapping[str, Any], ratios: Numbers | Non
     return MARK + zlib.compress(plain, 6)
 
 
+class Body(dict[str, Any]):
+    """What was recorded; its "steps" are read at first use, which takes ten times the rest."""
+
+    def __init__(self, body: Mapping[str, Any], read: Callable[[], list[dict[str, Any]]]) -> None:
+        super().__init__(body)
+        self._read = read
+
+    def __missing__(self, key: str) -> Any:
+        if key != "steps":
+            raise KeyError(key)
+        self["steps"] = steps = self._read()
+        return steps
+
+
 def decode(blob: bytes) -> dict[str, Any]:
     """Return what was recorded: versions, numbers and notes, in the same shape for every format.
 
-    A hit is [version, score, signals, terms, reasons], a cut [version, reason, score, terms].
+    A hit is [version, score, signals, terms, reasons], a cut [version, reason, score, terms];
+    `last` holds the hits of the last stage that ranked, without reading the others.
     """
     if not blob.startswith(MARK):
         body: dict[str, Any] = json.loads(zlib.decompress(blob))
         return body
     body, arrays = _opened(blob)
     versions = arrays.get(body.pop("versions")).tolist()
-    known: dict[int, Known] = {}
-    body["steps"] = [
-        _step_of(step, versions, known, (arrays, body["ratios"])) for step in body["steps"]
-    ]
+    steps, source = body.pop("steps"), (arrays, body["ratios"])
     if body["extent"]["neighbours"] is not None:
-        steps = arrays.get(body["extent"]["neighbours"]).astype(np.int64)
-        body["extent"]["neighbours"] = np.cumsum(steps).tolist()
+        rows = arrays.get(body["extent"]["neighbours"]).astype(np.int64)
+        body["extent"]["neighbours"] = np.cumsum(rows).tolist()
     body["ids"] = {int(version): id for version, id in body["ids"].items()}
-    return body
+    body["last"] = _last(steps, versions, source)
+
+    def read() -> list[dict[str, Any]]:
+        known: dict[int, Known] = {}
+        return [_step_of(step, versions, known, source) for step in steps]
+
+    return Body(body, read)
 
 
 def glance(blob: bytes) -> tuple[str, set[int]]:
@@ -232,78 +232,44 @@ def _column(pairs: Sequence[tuple[float, float]], arrays: Arrays) -> list[Any]:
     return [0 if all(changed) else arrays.bits(changed), arrays.floats(values)]
 
 
+def _last(
+    steps: Sequence[Mapping[str, Any]], versions: Sequence[int], source: Source
+) -> list[list[Any]]:
+    """Return the hits of the last step that ranked: only what their own numbers need is read."""
+    arrays = source[0]
+    ranked = [step for step in steps if step["name"] != PACKING]
+    if not ranked:
+        return []
+    final = [versions[place] for place in arrays.get(ranked[-1]["order"])[: ranked[-1]["kept"]]]
+    wanted, known = set(final), dict[int, Known]()
+    for step in ranked:
+        everyone = [versions[place] for place in arrays.get(step["order"]).tolist()]
+        apply_step(step, _fresh(step, everyone, arrays), known, source, wanted=wanted)
+    return [known[version].row for version in final]
+
+
+def _fresh(step: Mapping[str, Any], everyone: Sequence[int], arrays: Arrays) -> Sequence[int]:
+    """Return those of a step's hits and cuts that the step changed."""
+    mask = step["fresh"]
+    if not isinstance(mask, list):
+        return everyone[:mask]
+    return [v for v, new in zip(everyone, arrays.truths(mask), strict=False) if new]
+
+
 def _step_of(
-    step: Mapping[str, Any],
-    versions: Sequence[int],
-    known: dict[int, Known],
-    source: tuple["Arrays", Numbers],
+    step: Mapping[str, Any], versions: Sequence[int], known: dict[int, Known], source: Source
 ) -> dict[str, Any]:
     arrays, kept = source[0], step["kept"]
     everyone = [versions[place] for place in arrays.get(step["order"]).tolist()]
-    mask = step["fresh"]
-    if isinstance(mask, list):
-        fresh = [v for v, new in zip(everyone, arrays.truths(mask), strict=False) if new]
-    else:
-        fresh = everyone[:mask]
-    _apply(step, fresh, known, source)
+    apply_step(step, _fresh(step, everyone, arrays), known, source)
     reasons = [reason for reason, count in step["cuts"] for _ in range(count)]
     return {
         "name": step["name"],
         "seconds": step["seconds"],
-        "hits": [
-            [v, known[v].score, known[v].signals, known[v].terms, list(known[v].reasons)]
-            for v in everyone[:kept]
-        ],
+        "hits": [known[version].row for version in everyone[:kept]],
         "cuts": [
             [version, reason, known[version].score, known[version].terms]
             for version, reason in zip(everyone[kept:], reasons, strict=True)
         ],
         "notes": step["notes"],
     }
-
-
-def _apply(
-    step: Mapping[str, Any],
-    fresh: Sequence[int],
-    known: dict[int, Known],
-    source: tuple["Arrays", Numbers],
-) -> None:
-    """Bring what is known of the fresh hits up to this step."""
-    arrays, ratios = source
-    shape = step["shape"]
-    which = arrays.get(shape).tolist() if isinstance(shape, list) else [0] * shape
-    columns = {name: _Column(place, arrays) for name, place in step["columns"].items()}
-    shapes = [
-        ([(n, columns.get(f"s.{n}")) for n in signals], [(n, columns.get(f"t.{n}")) for n in terms])
-        for signals, terms in step["shapes"]
-    ]
-    scores, reasons = columns.get("score"), dict(step["reasons"])
-    for place, version in enumerate(fresh):
-        before = known.get(version) or Known()
-        measured, summed = shapes[which[place]]
-        signals: dict[str, float] = {}
-        for name, column in measured:
-            expected = before.foreseen(name, "s", signals, ratios)
-            signals[name] = expected if column is None else column.next(expected)
-        terms: dict[str, float] = {}
-        for name, column in summed:
-            expected = before.foreseen(name, "t", signals, ratios)
-            terms[name] = expected if column is None else column.next(expected)
-        total = sum(terms.values())
-        score = total if scores is None else scores.next(total)
-        told = tuple(reasons[place]) if place in reasons else before.reasons
-        known[version] = Known(score, signals, terms, told)
-
-
-class _Column:
-    """Gives a column's values one by one: the recorded one, or what was expected."""
-
-    __slots__ = ("_mask", "_values")
-
-    def __init__(self, place: Sequence[Any], arrays: Arrays) -> None:
-        self._values = iter(arrays.get(place[1]).tolist())
-        self._mask = iter(arrays.truths(place[0])) if place[0] else repeat(True)
-
-    def next(self, expected: float) -> float:
-        """Return the next value."""
-        return next(self._values) if next(self._mask) else expected

@@ -4,18 +4,15 @@ Memories are named by version; the recalled ones by id too, where the recording'
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, overload
 
 from memory_core.answers import Note, RecallResult, Step
-from memory_core.replay.encoding import FORMAT
+from memory_core.replay.encoding import FORMAT, PACKING
 from memory_core.replay.printed import Printed
 from memory_core.replay.recording import Recording
 from memory_core.types import from_micros
-
-PACKING = "pack"
-"""Name of the step that packs the context: what it cuts was recalled, but is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +49,36 @@ class PlayedStep:
     notes: tuple[Note, ...]
 
 
+class Steps(Sequence[PlayedStep]):
+    """The steps of a recording, read at first use: most of it, and a list of recalls needs none."""
+
+    def __init__(self, read: Callable[[], tuple[PlayedStep, ...]]) -> None:
+        self._read = read
+        self._steps: tuple[PlayedStep, ...] | None = None
+
+    @property
+    def _every(self) -> tuple[PlayedStep, ...]:
+        if self._steps is None:
+            self._steps = self._read()
+        return self._steps
+
+    @overload
+    def __getitem__(self, place: int) -> PlayedStep: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[PlayedStep, ...]: ...
+    def __getitem__(self, place: int | slice) -> PlayedStep | tuple[PlayedStep, ...]:
+        return self._every[place]
+
+    def __len__(self) -> int:
+        return len(self._every)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._every == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._every)
+
+
 @dataclass(frozen=True, slots=True)
 class Playback(Printed):
     """One recorded recall. Times in microseconds since 1970 UTC."""
@@ -67,10 +94,13 @@ class Playback(Printed):
     tokens: int
     context: str | int
     """SHA-256 of the packed context in hexadecimal; CRC-32 in format 1."""
-    steps: tuple[PlayedStep, ...] = field(repr=False)
+    steps: Sequence[PlayedStep] = field(repr=False)
+    """Read from the recording at first use."""
     format: int
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Those that decided the recall; empty in format 1."""
+    last: tuple[Played, ...] | None = field(default=None, repr=False, metadata={"json": False})
+    """The hits, where they are known without the steps."""
 
     @property
     def text(self) -> str:
@@ -80,6 +110,8 @@ class Playback(Printed):
     @property
     def hits(self) -> tuple[Played, ...]:
         """What was recalled, best first."""
+        if self.last is not None:
+            return self.last
         ranked = [step for step in self.steps if step.name != PACKING]
         return ranked[-1].hits if ranked else ()
 
@@ -118,9 +150,10 @@ def playback(recording: Recording) -> Playback:
         seconds=body["seconds"],
         tokens=body["tokens"],
         context=body["context"],
-        steps=tuple(_step(step, ids) for step in body["steps"]),
+        steps=Steps(lambda: _steps(body, ids)),
         format=body["format"],
         settings=body.get("settings", {}),
+        last=tuple(_hit(hit, ids) for hit in body["last"]) if "last" in body else None,
     )
 
 
@@ -141,6 +174,7 @@ def played(result: RecallResult, like: Playback) -> Playback:
         context=hashlib.sha256(result.context.encode()).hexdigest(),
         steps=tuple(map(_played_step, result.trace)),
         format=FORMAT,
+        last=None,
     )
 
 
@@ -155,13 +189,24 @@ def _played_step(step: Step) -> PlayedStep:
     return PlayedStep(step.name, step.seconds, tuple(hits), tuple(dropped), step.hits.notes)
 
 
-def _step(step: Mapping[str, Any], ids: Mapping[int, str]) -> PlayedStep:
-    return PlayedStep(
-        step["name"],
-        step["seconds"],
-        tuple(_hit(hit, ids) for hit in step["hits"]),
-        tuple(Dropped(cut[0], cut[1], cut[2] if len(cut) > 2 else None) for cut in step["cuts"]),
-        tuple(Note(*note) for note in step["notes"]),
+def _steps(body: Mapping[str, Any], ids: Mapping[int, str]) -> tuple[PlayedStep, ...]:
+    seen: dict[int, Played] = {}
+
+    def once(hit: Sequence[Any]) -> Played:  # a hit that a step left as it was is one row
+        found = seen.get(id(hit))
+        if found is None:
+            found = seen[id(hit)] = _hit(hit, ids)
+        return found
+
+    return tuple(
+        PlayedStep(
+            step["name"],
+            step["seconds"],
+            tuple([once(hit) for hit in step["hits"]]),
+            tuple([Dropped(c[0], c[1], c[2] if len(c) > 2 else None) for c in step["cuts"]]),
+            tuple(Note(*note) for note in step["notes"]),
+        )
+        for step in body["steps"]
     )
 
 

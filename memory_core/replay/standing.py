@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from memory_core.parts import Parts
-from memory_core.replay.playback import PACKING, Playback
+from memory_core.replay.encoding import PACKING
+from memory_core.replay.playback import Playback
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from memory_core.journal.columns import Snapshot
 from memory_core.journal.where import number_of
 from memory_core.parts import Parts
 from memory_core.replay.conditions import RERANK, Conditions, conditions_of
-from memory_core.replay.playback import PACKING, Playback, PlayedStep, playback, terms_line
+from memory_core.replay.encoding import PACKING
+from memory_core.replay.playback import Playback, PlayedStep, playback, terms_line
 from memory_core.replay.printed import Printed
 from memory_core.replay.recording import Recording
 from memory_core.types import from_micros
@@ -50,7 +51,8 @@ class Fate(Printed):
     kept: bool
     """Whether it was recalled and stands in the packed context."""
     stage: str
-    """What decided: "recalled", "budget", "threshold", "diversity", "cap", "reranker", "score",
+    """What decided: "recalled", "budget", "threshold", "diversity", "cap", "repeats", "reranker",
+    "score",
     "temporal", "context", "spread", "fusion", "dense", "lexical", "filter", "trust",
     "not valid yet", "expired", "superseded", "forgotten", "invalidated", "erased",
     "not embedded" or "not stored"."""
@@ -152,8 +154,8 @@ def _cut(played: Playback, id: str, version: int, passages: tuple[Passage, ...])
         if cut.version == version
     )  # fmt: skip
     k, last = int(played.query["k"]), passages[-1]
-    if step.name == "cap":
-        return Fate(id, False, "cap", reason, passages)
+    if step.name in ("cap", "repeats"):
+        return Fate(id, False, step.name, reason, passages)
     if step.name == "fuse":
         return Fate(id, False, "fusion", reason, passages)
     if last.rank <= k:

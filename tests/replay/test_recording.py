@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,9 @@ def shown(step: Step) -> list[list[Any]]:
     ]
 
 
-def bodies(memory: MemoryManager) -> list[dict[str, Any]]:
+def bodies(memory: MemoryManager) -> list[Mapping[str, Any]]:
     recorder: Any = memory.parts.recorder
-    return [dict(recording.body) for recording in recorder.list()]
+    return [recording.body for recording in recorder.list()]
 
 
 def test_every_step_comes_back_bit_by_bit(memory: MemoryManager) -> None:
@@ -43,6 +44,7 @@ def test_every_step_comes_back_bit_by_bit(memory: MemoryManager) -> None:
         result = memory.recall(question.question, k=10, token_budget=60)
         (body, *_) = bodies(memory)
         assert [step["name"] for step in body["steps"]] == [step.name for step in result.trace]
+        assert body["last"] == body["steps"][-2]["hits"]
         for step, recorded in zip(result.trace, body["steps"], strict=True):
             assert recorded["hits"] == shown(step)
             assert [cut[:3] for cut in recorded["cuts"]] == [
