@@ -59,11 +59,14 @@ class HashEmbedder:
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         """Return `(n, d)` float32 vectors of length 1."""
-        rows = [self.encode_query(text) for text in texts]
+        rows = [self._vector(text) for text in texts]
         return np.stack(rows) if rows else self._fingerprint.no_vectors
 
     def encode_query(self, text: str) -> Vectors:
         """Return the `(d,)` float32 vector of length 1; documents are encoded alike."""
+        return self._vector(text)
+
+    def _vector(self, text: str) -> Vectors:
         vector = np.zeros(self._fingerprint.dimension, dtype=np.float64)
         for word in _words(text):
             _add(vector, *_features(word))

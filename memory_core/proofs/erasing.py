@@ -11,7 +11,7 @@ from memory_core.build import open_memory
 from memory_core.lifecycle import erase as lifecycle_erase
 from memory_core.manager import MemoryManager
 from memory_core.proofs.plants import planted
-from memory_core.proofs.residue import Traces, scan, told, traces_of
+from memory_core.proofs.residue import Traces, recorded, scan, told, traces_of
 from memory_core.proofs.row import Findings, Proof, Run
 from memory_core.types import Receipt
 
@@ -47,6 +47,7 @@ def _lived(home: Path, index: str, run: Run, findings: Findings) -> list[Traces]
         memory.parts.catchup.drain()
         for subject in subjects[::3]:
             memory.recall(subject.question, k=3)
+        recorded(memory)  # what is still in the queue at an erasure is dropped by another rule
         chosen = subjects[::ERASED_SHARE]
         traces = [traces_of(memory, subject.id, subject.words) for subject in chosen]
         for subject, trace in zip(chosen, traces, strict=True):

@@ -88,13 +88,19 @@ def _read(path: Path) -> bytes:
     return os.pread(_HELD[inode], found.st_size, 0)
 
 
+def recorded(memory: MemoryManager) -> str:
+    """Return what the recordings hold, those still queued written first; blank without any."""
+    if memory.parts.recorder is None:
+        return ""
+    return json.dumps([dict(r.body) for r in memory.parts.recorder.list(100_000)])  # type: ignore[attr-defined]
+
+
 def told(memory: MemoryManager, traces: Iterable[Traces]) -> list[str]:
     """Return what the recordings (compressed) and the entries still say of erased memories."""
     wanted = list(traces)
     found = []
-    if memory.parts.recorder is not None:
-        recorded = json.dumps([dict(r.body) for r in memory.parts.recorder.list(100_000)])  # type: ignore[attr-defined]
-        found += [f"{w} is recorded" for t in wanted for w in t.words if w in recorded.lower()]
+    said = recorded(memory).lower()
+    found += [f"{w} is recorded" for t in wanted for w in t.words if w in said]
     numbers = {str(number_of(trace.id)) for trace in wanted}
     with memory.journal.database.read() as connection:
         for entry in read_entries(connection, memory.journal.identity.ns_id):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from memory_core import MemoryManager
+from memory_core.bench import recalling, storing
 from memory_core.bench.corpus import Corpus
 from memory_core.bench.figure import Figure, Run, Target
 from memory_core.bench.filling import Filling, embedder_of
@@ -88,6 +89,7 @@ def test_every_benchmark_gives_figures_with_their_floors(
 
 def test_a_slower_store_has_a_greater_ratio(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     before, *_ = bench_store(run)
+    monkeypatch.setattr(storing, "_WARM_UP", 1)
     monkeypatch.setattr(MemoryManager, "store", slowed(MemoryManager.store, 0.3))
     place = run.place / "slow"
     place.mkdir()
@@ -100,6 +102,7 @@ def test_a_slower_store_has_a_greater_ratio(run: Run, monkeypatch: pytest.Monkey
 def test_slower_encoding_is_taken_off_and_slower_recall_is_not(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recalling, "_WARM_UP", 1)
     model = type(embedder_of(run))
     monkeypatch.setattr(model, "encode_query", slowed(model.encode_query, 0.2))
     first, second, _ = bench_recall(replace(run, recalls=4))
