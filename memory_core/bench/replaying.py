@@ -98,7 +98,7 @@ def _replayed(
     yield Figure(
         "reexecute", spread.pop("p50"), "ms", spread_of(recalls)["p50"], len(again),
         target=REPEATED, spread=spread,
-        how=f"the verdict and what the index lost; floor: the recall; {exact} exact",
+        how=f"the verdict, without the full scan; floor: the recall; {exact} exact",
     )  # fmt: skip
 
 

@@ -78,11 +78,12 @@ def conditions_of(parts: Parts, recording: Recording) -> Conditions:
     values = {k: v for k, v in body.get("settings", {}).items() if k in DECIDING}
     model = body.get("embedder")
     off = frozenset() if body.get("reranker", True) is not None else frozenset((RERANK,))
+    noted = body.get("noted") or [[step["name"], step["notes"]] for step in body["steps"]]
     notes = (
         Note(*note)
-        for step in body["steps"]
-        for note in step["notes"]
-        if step["name"] == "prepare" or note[0] in HURRIED
+        for name, every in noted
+        for note in every
+        if name == "prepare" or note[0] in HURRIED
     )
     return Conditions(
         query=query_of(recording),

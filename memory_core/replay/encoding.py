@@ -79,7 +79,8 @@ def decode(blob: bytes) -> dict[str, Any]:
     """Return what was recorded: versions, numbers and notes, in the same shape for every format.
 
     A hit is [version, score, signals, terms, reasons], a cut [version, reason, score, terms];
-    `last` holds the hits of the last stage that ranked, without reading the others.
+    `last` holds the hits of the last stage that ranked, and `noted` every stage's notes, without
+    reading the rest.
     """
     if not blob.startswith(MARK):
         body: dict[str, Any] = json.loads(zlib.decompress(blob))
@@ -92,6 +93,7 @@ def decode(blob: bytes) -> dict[str, Any]:
         body["extent"]["neighbours"] = np.cumsum(rows).tolist()
     body["ids"] = {int(version): id for version, id in body["ids"].items()}
     body["last"] = _last(steps, versions, source)
+    body["noted"] = [[step["name"], step["notes"]] for step in steps]
 
     def read() -> list[dict[str, Any]]:
         known: dict[int, Known] = {}

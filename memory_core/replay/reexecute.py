@@ -7,8 +7,9 @@ neither loaded nor present. Where something is missing or was erased, the verdic
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import ClassVar
 
 from memory_core.answers import RecallResult
@@ -30,7 +31,7 @@ EXACT = "exact"
 class Reexecution(Printed):
     """The verdict on one recall."""
 
-    derived: ClassVar[tuple[str, ...]] = ("verdict",)
+    derived: ClassVar[tuple[str, ...]] = ("verdict", "missed")
     recorded: Playback = field(repr=False, metadata={"json": False})
     result: RecallResult = field(repr=False)
     difference: str
@@ -39,8 +40,13 @@ class Reexecution(Printed):
     """What can explain a difference, whether or not there is one."""
     same_context: bool
     """Whether the packed context is the same to the byte."""
-    missed: tuple[str, ...] | None
-    """Ids that a full scan recalls and this recall did not; None where all rows were scanned."""
+    scan: Callable[[], tuple[str, ...] | None] = field(repr=False, metadata={"json": False})
+    """Finds `missed`: another recall, so it is run when somebody asks."""
+
+    @property
+    def missed(self) -> tuple[str, ...] | None:
+        """Ids that a full scan recalls and this recall did not; None where all was scanned."""
+        return self.scan()
 
     @property
     def exact(self) -> bool:
@@ -79,7 +85,7 @@ def reexecute(parts: Parts, recording: Recording) -> Reexecution:
     causes = () if not difference else tuple(_causes(parts, recording))
     return Reexecution(
         played, result, difference, causes, _same_context(played, result),
-        _missed(parts, conditions, result),
+        cache(lambda: _missed(parts, conditions, result)),
     )  # fmt: skip
 
 
