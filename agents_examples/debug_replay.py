@@ -1,7 +1,8 @@
 """An assistant gives a wrong answer after 300 turns: find the cause, and freeze it as a test.
 
-Everything is local and offline. Run it: `python agents_examples/debug_replay.py [FOLDER]`; the
-frozen test is written to FOLDER (a temporary one if none is named).
+replay = Replay(memory)
+print(replay.why_not(recall_id, "the text that should have come"))
+print(replay.bisect(recall_id, expect=memory_id))
 """
 
 import itertools

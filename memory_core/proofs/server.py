@@ -4,7 +4,7 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # the rows can be listed where the extra `server` is not inst
 
 EMBEDDER = "hash:64"
 JSON = {"content-type": "application/json"}
+REFUSALS = 5
+"""Answers that may be lost before one is an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,22 @@ class Server:
     ) -> tuple[int, Any]:
         """Return status and JSON of an answer; header names have _ for -.
 
-        The answer is None where the body is no JSON.
+        The answer is None where the body is no JSON. A server that refuses a body before it is
+        sent closes the connection, which can lose its answer on the way: it is asked again then.
         """
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
+        for _ in range(REFUSALS):
+            with suppress(BrokenPipeError, ConnectionResetError):
+                return self._asked(method, path, body, given)
+        return self._asked(method, path, body, given)
+
+    def _asked(
+        self, method: str, path: str, body: bytes | str | None, headers: Mapping[str, str]
+    ) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
-            connection.request(method, path, body, given)
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
             return answer.status, _json(answer.read())
         finally:

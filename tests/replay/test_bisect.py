@@ -1,8 +1,10 @@
 """The entries and settings that changed an outcome are found, each seen on both sides."""
 
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from memory_core import MemoryManager, open_memory
@@ -100,10 +102,25 @@ def test_the_setting_is_found_in_the_log(tmp_path: Path) -> None:
         assert found.cause is not None and found.cause.entry == 2  # entries go before settings
 
 
+class Picky(Slow):
+    """Likes the passages it is told to, so that whoever does not reach them answers otherwise."""
+
+    liked: tuple[str, ...] = ()
+
+    def score(self, query, passages):
+        time.sleep(self.seconds)
+        likes = [any(passage.endswith(text) for text in self.liked) for passage in passages]
+        return np.where(likes, 9.0, -9.0).astype(np.float32)
+
+
 def test_the_deadline_is_told_apart_from_entries(tmp_path: Path) -> None:
-    reranker = Slow(0.05)
+    reranker = Picky()
     with open_memory(tmp_path, embedder="hash", reranker=reranker, min_relevance=0) as memory:
         memory.store_many([f"Ana keeps thing {n * n} in room {n}" for n in range(70)])
+        memory.parts.catchup.drain()
+        ranked = memory.recall(QUESTION, k=60, record=False).hits
+        reranker.liked = tuple(hit.memory.text for hit in ranked[-3:])  # no deadline gets that far
+        reranker.seconds = 0.05
         recalled(memory, deadline_ms=100)
         late, whole = recalled(memory, deadline_ms=100, k=3), recalled(memory, k=3)
         reranker.seconds = 0.0
