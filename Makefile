@@ -27,5 +27,16 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(RUN)/python -m pip install --quiet -c constraints.txt -e '.[offline,onnx,train,evals,server,frameworks,dev]'
 	touch $@
 
+# Side by side with other systems, in an environment of their own: several pin what ours must not.
+DATA ?= ../shared/data/eval/locomo_dev5.json
+peers: .venv-peers/installed
+	.venv-peers/bin/python -m tests.peers.run $(DATA) --out out/peers
+
+.venv-peers/installed: tests/peers/requirements.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet -c constraints.txt torch
+	.venv-peers/bin/python -m pip install --quiet -c constraints.txt -e '.[offline]' -r tests/peers/requirements.txt
+	touch $@
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
