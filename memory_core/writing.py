@@ -44,6 +44,7 @@ TRUST: Mapping[str, Trust] = {
     "import": Trust.LOW, "derived": Trust.LOW,
 }  # fmt: skip
 """What a source is believed by default; only `normal` and above may drive actions."""
+_SPAN = frozenset({"valid_from", "valid_to"})
 
 
 def store(parts: Parts, drafts: Sequence[Draft]) -> tuple[list[Memory], int]:
@@ -165,8 +166,10 @@ def revise(parts: Parts, id: str, fields: Mapping[str, object]) -> Memory:
 
 def _revision(parts: Parts, before: Memory, fields: Mapping[str, object]) -> dict[str, object]:
     """Return the values that change; a less believed source takes trust, none gives it."""
-    merged = {**before.model_dump(include=set(Draft.model_fields)), **fields}
-    given = Draft.of(merged)
+    kept = before.model_dump(include=set(Draft.model_fields))
+    if not _SPAN & set(fields):  # what replaced a memory may have closed it where it began
+        kept |= dict.fromkeys(_SPAN)
+    given = Draft.of({**kept, **fields})
     draft = parts.admission.admit(given) if {"text", "metadata"} & set(fields) else given
     names = {*fields, "text"} if "speaker" in fields else set(fields)  # both are searched
     names |= {"metadata"} if draft.metadata != given.metadata else set()

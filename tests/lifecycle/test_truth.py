@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memory_core.errors import NotFound
+from memory_core.errors import InvalidInput, NotFound
 from memory_core.lifecycle.conflicts import RuleDetector, Statement
 from memory_core.lifecycle.review import accept, proposals, propose, reject
 from memory_core.manager import MemoryManager
@@ -46,6 +46,18 @@ def test_a_later_write_closes_the_earlier_one() -> None:
         assert [(link.source, link.relation) for link in memory.links(old.id)] == [
             (new.id, "supersedes")
         ]
+
+
+def test_what_was_true_at_no_moment_can_still_be_corrected() -> None:
+    with temporary_memory(clock=ManualClock(day(40))) as memory:
+        old = city(memory, "Lisbon", day(0))
+        city(memory, "Porto", day(0))  # the same start: the one written later holds
+        revised = memory.revise(old.id, text="Ana lives in Lisboa", importance=0.9)
+        assert (revised.valid_from, revised.valid_to) == (day(0), day(0))
+        assert (revised.text, revised.state) == ("Ana lives in Lisboa", "superseded")
+        with pytest.raises(InvalidInput, match="is not before valid_to"):
+            memory.revise(old.id, valid_from=day(1))
+        assert memory.revise(old.id, valid_from=day(-1)).valid_to == day(0)
 
 
 def test_what_is_told_late_ends_where_the_next_begins() -> None:
