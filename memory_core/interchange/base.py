@@ -45,6 +45,10 @@ class Origin(BaseModel):
     trust: Trust | None = None
     reinforced: int = Field(default=0, ge=0)
     links: tuple[OriginLink, ...] = ()
+    closed: datetime | None = None
+    """When it ended, if that was no later than it began: a draft cannot say that."""
+    attribute: str | None = None
+    """The attribute of such a memory, which would close others if it were stored with it."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from pydantic import ValidationError
 
@@ -25,7 +25,8 @@ from memory_core.interchange.base import (
     key_of,
 )
 from memory_core.interchange.source import Item, line_items
-from memory_core.types import Draft, Link, Memory, input_error
+from memory_core.limits import check_time
+from memory_core.types import Draft, Link, Memory, State, input_error
 from memory_core.version import __version__
 
 NAME = "memory-core"
@@ -33,7 +34,7 @@ VERSION = 1
 
 _HEADER_FIELDS = {"format", "version", "writer"}
 _DRAFT_FIELDS = frozenset(Draft.model_fields)
-_ORIGIN_FIELDS = frozenset(Origin.model_fields)
+_ORIGIN_FIELDS = frozenset(Origin.model_fields) - {"closed", "attribute"}
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,22 @@ def _record(item: Item) -> Record:
         raise InvalidInput("no field 'text'; add it")
     origin = _origin({name: fields[name] for name in fields if name in _ORIGIN_FIELDS})
     own["key"] = own.get("key") or _key(origin, item)
-    draft = Draft.checked(**{name: value for name, value in own.items() if value is not None})
+    given = {name: value for name, value in own.items() if value is not None}
+    if origin.state is not State.LIVE and "valid_to" in given:
+        origin, given = _instant(origin, given)
+    draft = Draft.checked(**given)
     note = None if draft.occurred_at else NO_TIME
     return Record(item.position, draft, note=note, origin=origin)
+
+
+def _instant(origin: Origin, given: dict[str, Any]) -> tuple[Origin, dict[str, Any]]:
+    """Take from a memory that ended where it began what would be refused, or close another one."""
+    rest = {name: value for name, value in given.items() if name not in ("valid_to", "attribute")}
+    draft, ended = Draft.checked(**rest), check_time(given["valid_to"], "valid_to")
+    if draft.valid_from is None or draft.valid_from < ended:
+        return origin, given
+    attribute = Draft.checked(**rest, attribute=given.get("attribute")).attribute
+    return origin.model_copy(update={"closed": ended, "attribute": attribute}), rest
 
 
 def _origin(fields: dict[str, object]) -> Origin:

@@ -7,6 +7,7 @@ restored by the same verbs that made them. Running an import again stores nothin
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import TextIO
@@ -15,7 +16,7 @@ from memory_core.errors import InvalidInput, NotFound
 from memory_core.interchange.base import Origin, Record
 from memory_core.interchange.formats import read
 from memory_core.interchange.jsonl import Written, write_jsonl
-from memory_core.journal.events import Superseded
+from memory_core.journal.events import Revised, Superseded
 from memory_core.journal.memories import load_all, load_every_link
 from memory_core.journal.where import number_of
 from memory_core.lifecycle.provenance import set_trust
@@ -187,7 +188,18 @@ def _restore(memory: MemoryManager, origins: list[tuple[Origin, Memory]]) -> Non
         if origin.trust is not None and ORDER[origin.trust] < ORDER[stored.trust]:
             set_trust(memory, stored.id, origin.trust, "it was believed less where it came from")
         if stored.state is State.LIVE:
+            if origin.closed is not None:
+                stored = _closed(memory, stored, origin, origin.closed)
             _retire(memory, stored, origin.state, successors.get(stored.id, stored.id))
+
+
+def _closed(memory: MemoryManager, stored: Memory, origin: Origin, moment: datetime) -> Memory:
+    """Give back to a memory what it could not be stored with."""
+    fields: dict[str, object] = {"valid_to": to_micros(moment)}
+    if origin.attribute is not None:
+        fields["attribute"] = origin.attribute
+    memory.run(lambda state, at: [Revised(number_of(stored.id), fields)])
+    return memory.get(stored.id)
 
 
 def _retire(memory: MemoryManager, stored: Memory, state: State, successor: str) -> None:

@@ -42,6 +42,9 @@ def filled(tmp_path: Path):
         memory.forget(memory.store("to be forgotten").id)
         memory.invalidate(memory.store("never true").id)
         memory.expire(memory.store("true for a while").id, "2026-02-02")
+        for place in ("Lisbon", "Porto"):  # of two with one start the later holds
+            memory.store(f"Ana lives in {place}", subject="Ana", attribute="city",
+                         valid_from="2026-03-01")  # fmt: skip
         yield memory
 
 
@@ -51,10 +54,10 @@ def test_a_round_trip_loses_nothing(filled: MemoryManager, tmp_path: Path) -> No
         export_jsonl(filled, stream)
     with open_memory(tmp_path / "new", embedder="hash") as memory:
         report = import_records(memory, read(path))
-        assert (report.stored, report.repeated, report.rejected) == (6, 0, [])
+        assert (report.stored, report.repeated, report.rejected) == (8, 0, [])
         assert comparable(export(memory)) == comparable(export(filled))
         again = import_records(memory, read(path))
-        assert (again.stored, again.repeated) == (0, 6)
+        assert (again.stored, again.repeated) == (0, 8)
         assert comparable(export(memory)) == comparable(export(filled))
 
 
