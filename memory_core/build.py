@@ -46,6 +46,8 @@ from memory_core.serving import (
 from memory_core.tokens import TokenCounter
 from memory_core.tracing import Tracing
 
+SHORT = 1.0
+"""Seconds that an opening waits for other processes to close what an erasure left to them."""
 LEAST_TIME, MOST_TIME = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The years 1 to 9999, in microseconds since 1970."""
 
@@ -175,7 +177,7 @@ def _wire(journal: Journal, settings: Settings, how: Opening) -> MemoryManager:
     # recordings also when nothing is recorded any more: older ones may be there
     reach = Reach(recordings.redact, derived.erased, recordings.drop)
     if writable:
-        resume(journal, reach)
+        resume(journal, replace(reach, rebuild=partial(derived.erased, patience=SHORT)))
 
     return MemoryManager(
         Parts(

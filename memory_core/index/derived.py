@@ -12,7 +12,7 @@ from memory_core.index.place import Place
 from memory_core.index.resident import Resident
 from memory_core.index.retriever import DenseRetriever
 from memory_core.index.server import ServerStore
-from memory_core.index.sweep import sweep
+from memory_core.index.sweep import PATIENCE, sweep
 from memory_core.journal.entries import Namespace
 from memory_core.journal.vectors import VectorTable
 
@@ -77,10 +77,14 @@ class Derived:
             crossover=settings.crossover,
         )
 
-    def erased(self) -> tuple[str, ...]:
-        """Remove every copy that may hold an erased vector; return what cannot be proven here."""
+    def erased(self, patience: float = PATIENCE) -> tuple[str, ...]:
+        """Remove every copy that may hold an erased vector; return what cannot be proven here.
+
+        Raises:
+            StoreBusy: another process did not close its copy within that many seconds.
+        """
         wake = self.keeper.wake if self.keeper is not None else lambda: None
-        sweep(self.place, self._table.generation, wake)
+        sweep(self.place, self._table.generation, wake, patience=patience)
         if isinstance(self.store, ServerStore):
             return (self.store.forget(self.rows.current()),)
         return ()

@@ -97,6 +97,10 @@ class Place:
         """Return the mapped files of this namespace, under any fingerprint."""
         return sorted(self.directory.glob(f"scan-{self.uid}-*.f32"))
 
+    def unfinished_scans(self) -> list[Path]:
+        """Return mapped files of this namespace that have not got their name yet."""
+        return sorted(self.directory.glob(f"scan-{self.uid}-*.tmp"))
+
     def chromas(self) -> list[Path]:
         """Return the Chroma directories of this namespace, under any fingerprint."""
         found = self.directory.glob(f"chroma-{self.uid}-*")

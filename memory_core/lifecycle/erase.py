@@ -200,6 +200,7 @@ def _tell_copies(journal: Journal) -> list[str]:
 
 def _clean(journal: Journal, rebuild: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
     journal.refresh()
-    notes = rebuild()
-    journal.database.scrub()
-    return notes
+    try:
+        return rebuild()
+    finally:  # a process that keeps its copy open holds up nothing else
+        journal.database.scrub()

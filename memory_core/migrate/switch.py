@@ -139,13 +139,18 @@ def drop(home: str | Path, namespace: str, model: str) -> tuple[KnownModel, int]
     Raises:
         NotFound: none or several fit.
         InvalidInput: it serves.
+        StoreBusy: a process has its copies open; nothing was removed from the journal.
     """
     with _journal(home, namespace) as journal:
+        with journal.database.read() as connection:
+            digest = find_model(connection, journal.identity.ns_id, model).digest
+        serving = journal.serving
+        unused = serving is None or serving.digest != digest
+        for metric in get_args(Metric) if unused else ():
+            remove_copies(Place.of(journal.home, journal.identity, digest, metric))
         with journal.database.write() as connection:
-            found = find_model(connection, journal.identity.ns_id, model)
+            found = find_model(connection, journal.identity.ns_id, digest)
             removed = drop_model(connection, journal.identity, found.digest)
-        for metric in get_args(Metric):
-            remove_copies(Place.of(journal.home, journal.identity, found.digest, metric))
     return found, removed
 
 

@@ -191,6 +191,33 @@ memory.close()
             assert "text 7" not in found(memory, "text 7", k=20)
 
 
+@pytest.mark.parametrize("building", [False, True])
+def test_an_erasure_takes_no_index_from_a_living_owner(
+    closed: Path, building: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = place_of(closed)
+    directory = place.chroma
+    if building:
+        directory = directory.rename(place.building)
+    before = sorted(path for path in directory.rglob("*"))
+    owner = Lease(place.directory / f"chroma-{place.name}.lock")  # busy for longer than we wait
+    monkeypatch.setattr(Derived.erased, "__defaults__", (0.2,))
+    with opened(closed, index="exact") as memory:
+        gone = memory.recall("text 7", k=1).hits[0]
+        owner.acquire()
+        receipt = memory.erase(gone.id)
+        assert receipt.residue is None
+        assert f"process {os.getpid()}" in receipt.notes[0]
+        assert sorted(path for path in directory.rglob("*")) == before
+        assert not place.scan.exists()  # what is free goes nevertheless
+    opened(closed, index="exact").close()
+    assert directory.exists()  # still held
+    owner.release()
+    with opened(closed, index="exact") as memory:
+        assert not directory.exists()
+        assert memory.erase(memory.recall("text 8", k=1).hits[0].id).residue == 0
+
+
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_holds_no_lease_and_scans_exactly(closed: Path) -> None:
     with opened(closed, **CHROMA) as memory:
