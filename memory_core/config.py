@@ -24,6 +24,8 @@ from memory_core.errors import InvalidSetting
 from memory_core.types import Source
 
 PREFIX = "MEMORY_"
+NLI = "nli:"
+"""What the setting `conflicts` begins with when it names a model."""
 FILE = "memory.toml"
 ELSEWHERE = frozenset({"MEMORY_HOME", "MEMORY_NAMESPACE", "MEMORY_DATA", "MEMORY_CRASH_AT"})
 """Variables with our prefix that are not settings."""
@@ -96,6 +98,9 @@ class Settings(BaseSettings):
     """MMR's lambda: 1 ranks by score alone; the built-in value when None."""
     many_valued: tuple[str, ...] = ()
     """Attributes that may hold several values at once; `*` for all, so that no write closes one."""
+    conflicts: str = Field(default="rules", pattern=r"^(rules|nli:\S.*)$")
+    """What `memory review find` proposes contradictions by: `rules`, or `nli:MODEL`, the name or
+    directory of a local cross-encoder trained for natural-language inference."""
     untrusted_share: float = Field(default=0.5, ge=0, le=1)
     """Most of k that hits of one untrusted tool's or document's writer may take; 1 turns it off."""
     quarantine: tuple[Source, ...] = ()

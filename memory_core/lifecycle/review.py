@@ -41,12 +41,17 @@ def propose(
 
     Args:
         manager: the memory to look through.
-        detector: what judges a pair; the rules when None.
+        detector: what judges a pair; what the setting `conflicts` names when None.
+
+    Raises:
+        ModelNotFound, ModelRejected: the setting names a model that cannot be had or is no NLI
+            model; nothing was written.
     """
+    judge = _named(manager) if detector is None else detector
     alive = live_memories(manager.parts, None, EVERYTHING, 0)
     found = [
         Proposed(int(c.earlier.id, 16), int(c.later.id, 16), c.rule)
-        for c in conflicts(alive, detector)
+        for c in conflicts(alive, judge)
     ]
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
@@ -123,6 +128,15 @@ def quarantined(manager: MemoryManager) -> tuple[Memory, ...]:
         )
         state = Pending(connection, ns_id)
         return tuple(state.memory(number) for (number,) in numbers)
+
+
+def _named(manager: MemoryManager) -> ConflictDetector | None:
+    wiring = manager.parts.wiring
+    if wiring is None or wiring.settings.conflicts == "rules":
+        return None
+    from memory_core.lifecycle.nli import detector_of
+
+    return detector_of(wiring.settings)
 
 
 def _waiting(state: Pending, proposal: int) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -18,11 +18,19 @@ from memory_core.models.own_file import OwnFile, has_own_file
 from memory_core.models.resolve import ResolvedModel
 from memory_core.models.weights import read_object
 from memory_core.recall.rerank import Logits, Reranker
-from memory_core.recall.rerank_torch import CrossEncoderReranker
+from memory_core.recall.rerank_torch import CrossEncoderReranker, expected
 
 Runtime = Literal["auto", "torch", "onnx", "onnx-int8"]
 
 _log = logging.getLogger(__name__)
+
+
+class Judge(Reranker, Protocol):
+    """Any cross-encoder: one that gives some numbers for each pair."""
+
+    def logits(self, query: str, passages: Sequence[str]) -> Logits:
+        """Return float32 logits, `(n, outputs)`."""
+        ...
 
 
 def local_reranker(model: ResolvedModel, cache_dir: Path, runtime: Runtime = "auto") -> Reranker:
@@ -31,15 +39,24 @@ def local_reranker(model: ResolvedModel, cache_dir: Path, runtime: Runtime = "au
     A model that comes as an ONNX file is run as it is. Of others, `auto` takes the exported
     float32 file if there is one, else torch.
     """
+    return local_judge(model, cache_dir, runtime)
+
+
+def local_judge(
+    model: ResolvedModel, cache_dir: Path, runtime: Runtime = "auto", *, outputs: int = 1
+) -> Judge:
+    """Return the cross-encoder for a model directory that gives `outputs` numbers for each pair."""
     if has_own_file(model):
-        return OnnxReranker(model, cache_dir)
-    torch = CrossEncoderReranker(model.path, name=model.name, revision=model.revision)
+        return OnnxReranker(model, cache_dir, outputs=outputs)
+    torch = CrossEncoderReranker(
+        model.path, name=model.name, revision=model.revision, outputs=outputs
+    )
     if runtime == "onnx-int8":
-        return OnnxReranker(model, cache_dir, precision="int8")
+        return OnnxReranker(model, cache_dir, precision="int8", outputs=outputs)
     if runtime == "onnx":
-        return OnnxReranker(model, cache_dir)
+        return OnnxReranker(model, cache_dir, outputs=outputs)
     if runtime == "auto" and OnnxPlace(model, cache_dir).there:
-        return OnnxReranker(model, cache_dir, otherwise=torch)
+        return OnnxReranker(model, cache_dir, otherwise=torch, outputs=outputs)
     return torch
 
 
@@ -51,6 +68,7 @@ class OnnxReranker:
         cache_dir: where exported files are kept.
         precision: `float32`, or `int8`.
         otherwise: judges when the file is damaged; without it the file is exported anew.
+        outputs: numbers per pair: one for a reranker, one a label for a classifier of pairs.
 
     Example:
         >>> from memory_core.models.resolve import resolve
@@ -65,15 +83,17 @@ class OnnxReranker:
         cache_dir: Path,
         *,
         precision: Precision = "float32",
-        otherwise: Reranker | None = None,
+        otherwise: Judge | None = None,
+        outputs: int = 1,
     ) -> None:
         self._model = model
         self._place = (
             OwnFile(model) if has_own_file(model) else OnnxPlace(model, cache_dir, precision)
         )
         self._otherwise = otherwise
+        self._outputs = outputs
         self._lock = Lock()
-        self._judge: tuple[Tokenizer, OnnxBody] | Reranker | None = None
+        self._judge: tuple[Tokenizer, OnnxBody] | Judge | None = None
         keep_open(self)
 
     def after_fork(self) -> None:
@@ -92,27 +112,31 @@ class OnnxReranker:
         return f"{self._model.revision}-int8" if made else self._model.revision
 
     def score(self, query: str, passages: Sequence[str]) -> Logits:
-        """Return one float32 logit per passage, `(n,)`.
+        """Return one float32 logit per passage, `(n,)`, of a model with one; see `logits`."""
+        return self.logits(query, passages).reshape(len(passages))
+
+    def logits(self, query: str, passages: Sequence[str]) -> Logits:
+        """Return float32 logits, `(n, outputs)`.
 
         Raises:
             MissingExtra: the model must be exported, and the packages for that are missing.
-            ModelRejected: it cannot be exported or run, or is no single-logit model.
+            ModelRejected: it cannot be exported or run, or gives other than that many.
             ModelError: it gave NaN or infinity.
         """
+        scores = np.empty((len(passages), self._outputs), dtype=np.float32)
         if not passages:
-            return np.zeros(0, dtype=np.float32)
+            return scores
         judge = self._ready()
         if not isinstance(judge, tuple):
-            return judge.score(query, passages)
+            return judge.logits(query, passages)
         tokenizer, body = judge
-        scores = np.empty(len(passages), dtype=np.float32)
         for output in body.run(tokenizer.encode_batch([(query, text) for text in passages])):
-            scores[output.places] = output.values.reshape(len(output.places))
+            scores[output.places] = output.values.reshape(len(output.places), self._outputs)
         if not np.isfinite(scores).all():
             raise ModelError(f"{self.name!r} gave NaN or infinity; use runtime='torch'")
         return scores
 
-    def _ready(self) -> "tuple[Tokenizer, OnnxBody] | Reranker":
+    def _ready(self) -> "tuple[Tokenizer, OnnxBody] | Judge":
         with self._lock:
             if self._judge is None:
                 try:
@@ -134,10 +158,10 @@ class OnnxReranker:
         pad = read_object(self._model.path / "config.json").get("pad_token_id") or 0
         alone = isinstance(self._place, OwnFile) or self._place.precision == "int8"
         body = OnnxBody(content, name=self.name, pad=pad, alone=alone)
-        if body.width != 1:
+        if body.width != self._outputs:
             raise ModelRejected(
                 f"{self.name!r} gives {body.width or 'token vectors, no'} scores per pair, "
-                "a reranker gives one; use a model with num_labels=1"
+                f"{expected(self._outputs)}; use a model with num_labels={self._outputs}"
             )
         return body
 

@@ -20,6 +20,7 @@ class CrossEncoderReranker:
         name: what to call it in notes and recordings; the directory's name when None.
         revision: version or checksum of the weights.
         device: torch device; CPU by default, so that results do not depend on the machine.
+        outputs: numbers per pair: one for a reranker, one a label for a classifier of pairs.
 
     Example:
         >>> CrossEncoderReranker("models/reranker", revision="1").name
@@ -27,12 +28,19 @@ class CrossEncoderReranker:
     """
 
     def __init__(
-        self, path: str | Path, *, name: str | None = None, revision: str = "", device: str = "cpu"
+        self,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        revision: str = "",
+        device: str = "cpu",
+        outputs: int = 1,
     ) -> None:
         self._path = Path(path)
         self._name = name or self._path.name
         self._revision = revision
         self._device = device
+        self._outputs = outputs
         self._lock = threading.Lock()
         self._model: Any = None
         keep_open(self)
@@ -56,15 +64,19 @@ class CrossEncoderReranker:
         return self._revision
 
     def score(self, query: str, passages: Sequence[str]) -> Logits:
-        """Return one float32 logit per passage, `(n,)`.
+        """Return one float32 logit per passage, `(n,)`, of a model with one; see `logits`."""
+        return self.logits(query, passages).reshape(len(passages))
+
+    def logits(self, query: str, passages: Sequence[str]) -> Logits:
+        """Return float32 logits, `(n, outputs)`.
 
         Raises:
             ModelNotFound: the directory has no model.
-            ModelRejected: the weights are not safetensors, or it is no single-logit model.
+            ModelRejected: the weights are not safetensors, or it gives other than that many.
             ModelError: it gave NaN or infinity.
         """
         if not passages:
-            return np.zeros(0, dtype=np.float32)
+            return np.zeros((0, self._outputs), dtype=np.float32)
         import torch
 
         with self._lock:
@@ -76,7 +88,7 @@ class CrossEncoderReranker:
                 activation_fn=torch.nn.Identity(),
                 convert_to_numpy=True,
             )
-        scores = np.asarray(logits, dtype=np.float32).reshape(len(passages))
+        scores = np.asarray(logits, dtype=np.float32).reshape(len(passages), self._outputs)
         if not np.isfinite(scores).all():
             raise ModelError(
                 f"{self._name!r} gave NaN or infinity; try another device or precision"
@@ -85,16 +97,16 @@ class CrossEncoderReranker:
 
     def _loaded(self) -> Any:
         if self._model is None:
-            self._model = load_cross_encoder(self._path, self._device)
+            self._model = load_cross_encoder(self._path, self._device, self._outputs)
         return self._model
 
 
-def load_cross_encoder(path: Path, device: str) -> Any:
+def load_cross_encoder(path: Path, device: str, outputs: int = 1) -> Any:
     """Return the CrossEncoder of a local directory, safetensors only, no remote code.
 
     Raises:
         ModelNotFound: the directory has no model.
-        ModelRejected: the weights are not safetensors, or it is no single-logit model.
+        ModelRejected: the weights are not safetensors, or it gives other than that many logits.
     """
     if not (path / "config.json").is_file():
         raise ModelNotFound(
@@ -120,10 +132,15 @@ def load_cross_encoder(path: Path, device: str) -> Any:
         raise ModelRejected(
             f"{path} does not load as a cross-encoder: {error}; copy the model again"
         ) from error
-    if model.num_labels != 1:
+    if model.num_labels != outputs:
         raise ModelRejected(
-            f"{path} gives {model.num_labels} scores per pair, a reranker gives one; "
-            "use a model with num_labels=1"
+            f"{path} gives {model.num_labels} scores per pair, {expected(outputs)}; "
+            f"use a model with num_labels={outputs}"
         )
     model.eval()
     return model
+
+
+def expected(outputs: int) -> str:
+    """Return how many numbers a pair should get, for an error."""
+    return "a reranker gives one" if outputs == 1 else f"its labels are {outputs}"
