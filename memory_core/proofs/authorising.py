@@ -8,6 +8,7 @@ that are nearly the server's own. What is refused must have written nothing.
 import random
 from typing import TYPE_CHECKING, Any
 
+from memory_core.proofs import needs
 from memory_core.proofs.plants import planted
 from memory_core.proofs.row import Findings, Proof, Run
 from memory_core.proofs.server import JSON, Server, serving
@@ -119,4 +120,7 @@ def _heads(server: Server) -> list[int]:
     return heads
 
 
-PROOFS = (Proof("T5", "nobody gets what his key does not give", 20_000, 200, prove_authorisation),)
+PROOFS = (
+    Proof("T5", "nobody gets what his key does not give", 20_000, 200, prove_authorisation,
+          needs.server),
+)  # fmt: skip

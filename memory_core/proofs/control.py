@@ -6,7 +6,6 @@ And without it the same run, with the same seed and size, must find nothing.
 import random
 
 from memory_core.errors import MemoryCoreError
-from memory_core.proofs.browser import browser_path
 from memory_core.proofs.plant import Plant
 from memory_core.proofs.plants import PLANTS
 from memory_core.proofs.row import Findings, Proof, Run
@@ -18,23 +17,26 @@ def prove_control(run: Run, findings: Findings) -> None:
     """Plant the first `run.size` bugs one after another."""
     from memory_core.proofs.table import PROOFS
 
-    caught = 0
     honest: dict[tuple[str, int], int] = {}
+    missing: set[str] = set()
     for name, plant in list(PLANTS.items())[: run.size]:
-        if plant.row == "T9" and browser_path() is None:
-            findings.measured["T9"] = "no Chromium is installed: not tried"
-            continue
         proof = PROOFS[plant.row]
-        found = _broken_promises(proof, plant, run, name)
+        told: dict[str, object] = {"row": plant.row, "bug": plant.bug, "found": None}
+        findings.details[name] = told
+        if proof.missing() is not None:
+            missing.add(plant.row)
+            continue
+        told["found"] = found = _broken_promises(proof, plant, run, name)
         findings.injected += 1
-        caught += found > 0
         findings.check(found > 0, f"{plant.row} did not notice {name}: {plant.bug}")
-        findings.measured[f"{plant.row} {name}"] = found
         case = plant.row, plant.size or proof.short
         if run.size >= len(PLANTS) and case not in honest:
             honest[case] = _broken_promises(proof, plant, run, None)
             findings.check(not honest[case], f"{plant.row} fails without a planted bug, too")
+    caught = sum(bool(told["found"]) for told in findings.details.values())  # type: ignore[index]
     findings.measured["caught"] = f"{caught} of {findings.injected}"
+    if missing:
+        findings.measured["not_tried"] = " ".join(sorted(missing))
 
 
 def _broken_promises(proof: Proof, plant: Plant, run: Run, name: str | None) -> int:

@@ -9,7 +9,6 @@ D7 runs it on a small disk in a user namespace of its own, fills it, recalls, ma
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from memory_core.build import open_memory
 from memory_core.errors import MemoryCoreError, NotStored, OutcomeUnknown
 from memory_core.manager import MemoryManager
+from memory_core.proofs import needs
 from memory_core.proofs.plants import planted
 from memory_core.proofs.row import Findings, Proof, Run
 
@@ -40,9 +40,6 @@ def prove_honest_errors(run: Run, findings: Findings) -> None:
         for on in (False, True)
     ]
     run.random.shuffle(specs)
-    if not _works(["strace", "-o", "/dev/null", "true"]):
-        findings.measured["skipped"] = "strace cannot trace here"
-        return
     counts = {"acknowledged": 0, "refused": 0, "unknown": 0}
     for number, spec in enumerate(specs[: run.size]):
         home = run.place / f"home{number}"
@@ -63,9 +60,6 @@ def prove_honest_errors(run: Run, findings: Findings) -> None:
 def prove_full_disk(run: Run, findings: Findings) -> None:
     """Fill small disks of several sizes; recall while full; make room and go on."""
     alone = ["unshare", "-Urm"]
-    if not _works([*alone, "true"]):
-        findings.measured["skipped"] = "no user namespaces here"
-        return
     for number in range(run.size):
         size = SIZES[number % len(SIZES)]
         place = run.place / f"disk{number}"
@@ -179,15 +173,9 @@ def _line(text: str) -> None:
     os.write(1, (text + "\n").encode())
 
 
-def _works(command: list[str]) -> bool:
-    if shutil.which(command[0]) is None:
-        return False
-    return subprocess.run(command, capture_output=True).returncode == 0
-
-
 PROOFS = (
-    Proof("D6", "failing disks are told honestly", 40, 3, prove_honest_errors),
-    Proof("D7", "a full disk loses nothing", 4, 1, prove_full_disk),
+    Proof("D6", "failing disks are told honestly", 40, 3, prove_honest_errors, needs.tracing),
+    Proof("D7", "a full disk loses nothing", 4, 1, prove_full_disk, needs.own_disk),
 )
 
 if __name__ == "__main__":

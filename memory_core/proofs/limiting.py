@@ -9,6 +9,7 @@ import random
 from pathlib import Path
 
 from memory_core import limits
+from memory_core.proofs import needs
 from memory_core.proofs.plants import planted
 from memory_core.proofs.row import Findings, Proof, Run
 from memory_core.proofs.server import Server, serving
@@ -95,4 +96,7 @@ def _resident() -> int:
     return int(fields[1]) * 4096
 
 
-PROOFS = (Proof("T11", "every limit holds, with little memory", 1_000, 30, prove_limits),)
+PROOFS = (
+    Proof("T11", "every limit holds, with little memory", 1_000, 30, prove_limits,
+          needs.server),
+)  # fmt: skip

@@ -4,6 +4,7 @@ import random
 
 from memory_core.build import open_memory
 from memory_core.manager import MemoryManager
+from memory_core.proofs import needs
 from memory_core.proofs.plants import planted
 from memory_core.proofs.row import Findings, Proof, Run
 
@@ -92,4 +93,7 @@ def _ask(memory: MemoryManager, text: str, fact: tuple[str, str, str], findings:
     return len(covered)
 
 
-PROOFS = (Proof("U2", "the end of a long text is found by its span", 16, 2, prove_tails),)
+PROOFS = (
+    Proof("U2", "the end of a long text is found by its span", 16, 2, prove_tails,
+          needs.model),
+)  # fmt: skip

@@ -1,6 +1,6 @@
 """C2: random sequences of everything a memory can do, against a model that is a dict."""
 
-from memory_core.errors import MissingExtra
+from memory_core.proofs import needs
 from memory_core.proofs.plants import planted
 from memory_core.proofs.row import Findings, Proof, Run
 
@@ -9,10 +9,8 @@ STEPS = 50  # longest sequence
 
 def prove_model(run: Run, findings: Findings) -> None:
     """Run `run.size` sequences of up to fifty steps; a counter-example is shrunk and shown."""
-    try:
-        from memory_core.proofs.machine import run_machine
-    except ImportError as error:
-        raise MissingExtra("hypothesis", "dev") from error
+    from memory_core.proofs.machine import run_machine
+
     with planted(run.planted):
         try:
             number = run.random.randrange(1 << 30)
@@ -24,4 +22,7 @@ def prove_model(run: Run, findings: Findings) -> None:
     findings.measured |= {"steps": findings.injected}
 
 
-PROOFS = (Proof("C2", "any sequence of operations agrees with a model", 300, 4, prove_model),)
+PROOFS = (
+    Proof("C2", "any sequence of operations agrees with a model", 300, 4, prove_model,
+          needs.generator),
+)  # fmt: skip

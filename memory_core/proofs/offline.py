@@ -18,6 +18,7 @@ from typing import Any
 
 from memory_core.build import open_memory
 from memory_core.interchange.transfer import export_jsonl
+from memory_core.proofs import needs
 from memory_core.proofs.plants import planted
 from memory_core.proofs.row import Findings, Proof, Run
 
@@ -100,7 +101,7 @@ def _works(command: list[str]) -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
-PROOFS = (Proof("T7", "nothing is sent to a network", 3, 1, prove_silence),)
+PROOFS = (Proof("T7", "nothing is sent to a network", 3, 1, prove_silence, needs.model),)
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -12,7 +12,6 @@ cut once its directory was synced; sectors of 512 bytes are written whole.
 import hashlib
 import random
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 from memory_core.build import open_memory
 from memory_core.errors import MemoryCoreError
 from memory_core.journal.journal import Journal
+from memory_core.proofs import needs
 from memory_core.proofs.plants import planted
 from memory_core.proofs.row import Findings, Proof, Run
 
@@ -67,8 +67,8 @@ def prove_power_loss(run: Run, findings: Findings) -> None:
             memory.store(f"before {number}", key=f"b:{number}")
     disk = {name: File((home / name).read_bytes()) for name in NAMES if (home / name).exists()}
     log = run.place / "trace"
-    if not _traced(home, log, run):
-        findings.measured["skipped"] = "strace cannot trace here"
+    if complaint := _traced(home, log, run):
+        findings.check(False, f"the traced writer failed: {complaint}")
         return
     acknowledged = {f"b:{number}" for number in range(STARTING)}
     images: dict[bytes, set[str] | str] = {}
@@ -96,16 +96,15 @@ def prove_power_loss(run: Run, findings: Findings) -> None:
     }  # fmt: skip
 
 
-def _traced(home: Path, log: Path, run: Run) -> bool:
-    """Run the writer under strace; return whether it could be traced."""
-    if shutil.which("strace") is None:
-        return False
+def _traced(home: Path, log: Path, run: Run) -> str:
+    """Run the writer under strace; return its complaint, blank if it stored everything."""
     command = [
         "strace", "-xx", "-s", "1000000", "-e", CALLS, "-o", str(log), "--",
         sys.executable, "-m", __name__, str(home), str(run.size), *([run.planted or ""]),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
-    return done.returncode == 0 and f"!k:{run.size - 1}" in done.stdout
+    whole = done.returncode == 0 and f"!k:{run.size - 1}" in done.stdout
+    return "" if whole else done.stderr[-300:] or f"it ended with {done.returncode}"
 
 
 def _events(log: Path, home: Path, files: dict[str, File]) -> Iterator[str | None]:
@@ -230,7 +229,10 @@ def main(home: str, count: str, plant: str = "") -> None:
         memory.close()
 
 
-PROOFS = (Proof("D4", "acknowledged is kept when the power goes", 200, 12, prove_power_loss),)
+PROOFS = (
+    Proof("D4", "acknowledged is kept when the power goes", 200, 12, prove_power_loss,
+          needs.tracing),
+)  # fmt: skip
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -1,13 +1,19 @@
 """What a proof is: a named promise, a function that tries to break it, and its findings."""
 
+import hashlib
+import os
+import platform
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 import apsw
+
+import memory_core
 
 
 @dataclass(slots=True)
@@ -21,6 +27,8 @@ class Findings:
     failures: list[str] = field(default_factory=list)
     """Every broken promise, in words."""
     measured: dict[str, float | int | str] = field(default_factory=dict)
+    details: dict[str, object] = field(default_factory=dict)
+    """What is kept with the result and too long for a table."""
 
     def check(self, holds: bool, complaint: str) -> None:
         """Count a case, and keep the complaint if it does not hold."""
@@ -52,6 +60,12 @@ class Proof:
     short: int
     """Cases of the run in the test suite."""
     prove: Callable[[Run, Findings], None]
+    needs: Callable[[], str | None] | None = None
+    """Returns what this machine lacks for it, None when nothing; such a row is not tried."""
+
+    def missing(self) -> str | None:
+        """Return why the row cannot be tried on this machine, None if it can."""
+        return None if self.needs is None else self.needs()
 
 
 def carry_out(
@@ -60,20 +74,37 @@ def carry_out(
     """Run a proof and return its JSON line."""
     begun = time.monotonic()
     findings = Findings()
-    proof.prove(Run(place, random.Random(seed), size, planted), findings)
+    if (missing := proof.missing()) is None:
+        proof.prove(Run(place, random.Random(seed), size, planted), findings)
     return {
         "row": proof.row,
         "promise": proof.promise,
+        "size": size,
+        "skipped": missing,
         "n": findings.n,
         "failures": len(findings.failures),
         "first_failures": findings.failures[:5],
         "injected": findings.injected,
         "measured": findings.measured,
+        "details": findings.details,
         "seed": seed,
+        "code": code_digest(),
         "versions": {
             "memory-core": version("memory-core"),
             "sqlite": apsw.sqlite_lib_version(),
             "chromadb": version("chromadb"),
+            "python": platform.python_version(),
         },
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "seconds": round(time.monotonic() - begun, 1),
     }
+
+
+@cache
+def code_digest() -> str:
+    """Return 12 hexadecimal characters that stand for every module of the product as it is now."""
+    root = Path(memory_core.__file__).parent
+    seen = hashlib.sha256()
+    for file in sorted(root.rglob("*.py")):
+        seen.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")
+    return seen.hexdigest()[:12]

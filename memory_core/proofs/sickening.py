@@ -18,6 +18,7 @@ from memory_core.embed.function import FunctionEmbedder
 from memory_core.errors import NotStored, OutcomeUnknown
 from memory_core.journal.journal import Journal
 from memory_core.manager import MemoryManager
+from memory_core.proofs import needs
 from memory_core.proofs.plants import planted, swapped
 from memory_core.proofs.row import Findings, Proof, Run
 from memory_core.proofs.server import Server, serving
@@ -165,4 +166,4 @@ def _locked(run: Run) -> Iterator[None]:
         other.close()
 
 
-PROOFS = (Proof("U6", "health is red when a part is broken", 10, 5, prove_health),)
+PROOFS = (Proof("U6", "health is red when a part is broken", 10, 5, prove_health, needs.server),)

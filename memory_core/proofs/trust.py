@@ -8,6 +8,7 @@ from memory_core.build import open_memory
 from memory_core.errors import InvalidInput
 from memory_core.lifecycle.provenance import derive, purge, set_trust
 from memory_core.manager import MemoryManager
+from memory_core.proofs import needs
 from memory_core.proofs.plants import planted
 from memory_core.proofs.row import Findings, Proof, Run
 from memory_core.types import Trust
@@ -161,5 +162,6 @@ def _asked(memory: MemoryManager, asked: Sequence[tuple[str, str]], findings: Fi
 PROOFS = (
     Proof("T2", "trust never exceeds a lineage's, and a purge is complete", 10_000, 60,
           prove_monotone),
-    Proof("T4", "one untrusted writer gets a bounded share of an answer", 10_000, 300, prove_share),
+    Proof("T4", "one untrusted writer gets a bounded share of an answer", 10_000, 300, prove_share,
+          needs.model),
 )  # fmt: skip

@@ -13,7 +13,8 @@ from typing import Any
 
 from memory_core.build import open_memory
 from memory_core.journal.namespaces import namespaces_of
-from memory_core.proofs.browser import Browser, browser_path
+from memory_core.proofs import needs
+from memory_core.proofs.browser import Browser
 from memory_core.proofs.plants import planted
 from memory_core.proofs.row import Findings, Proof, Run
 from memory_core.proofs.server import serving
@@ -66,9 +67,6 @@ def prove_viewer(run: Run, findings: Findings) -> None:
     """Show `run.size` hostile memories and as many harmless ones, and compare the pages."""
     from memory_core.serve.running import Place
 
-    if browser_path() is None:
-        findings.measured["browser"] = "none installed: not proven"
-        return
     hostile = [_payload(run.random) for _ in range(run.size)]
     harmless = ["".join(run.random.choices("abcdefgh", k=12)) for _ in range(run.size)]
     shapes = {}
@@ -159,4 +157,4 @@ def _differing(shapes: dict[str, Any], view: str) -> str:
     ]
 
 
-PROOFS = (Proof("T9", "the page shows every text as text", 200, 12, prove_viewer),)
+PROOFS = (Proof("T9", "the page shows every text as text", 200, 12, prove_viewer, needs.page),)

@@ -17,6 +17,7 @@ from typing import Any
 
 from memory_core.build import open_memory
 from memory_core.embed.function import FunctionEmbedder
+from memory_core.proofs import needs
 from memory_core.proofs.plants import planted
 from memory_core.proofs.row import Findings, Proof, Run
 from memory_core.proofs.server import Server, serving
@@ -119,4 +120,7 @@ def _leave(server: Server, chance: random.Random) -> None:
         connection.close()
 
 
-PROOFS = (Proof("U5", "the event loop never waits for a model", 400, 16, prove_free_loop),)
+PROOFS = (
+    Proof("U5", "the event loop never waits for a model", 400, 16, prove_free_loop,
+          needs.server),
+)  # fmt: skip

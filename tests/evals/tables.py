@@ -11,6 +11,9 @@ from pathlib import Path
 
 from memory_core.evals import deadline, mteb, report
 from memory_core.evals.result import load_result
+from memory_core.proofs import report as proofs
+from memory_core.proofs.suite import Line, read_lines
+from memory_core.proofs.table import PROOFS
 
 DOCS = Path(__file__).parents[2] / "docs"
 RESULTS = DOCS / "results"
@@ -40,8 +43,22 @@ def _mteb(path: Path) -> str:
     return mteb.markdown_of(mteb.load_judged(path))
 
 
+def _proofs(path: Path) -> str:
+    lines = _proven(path)
+    return f"{proofs.table_of(lines)}\n\n{proofs.summary_of(lines)}"
+
+
+def _bugs(path: Path) -> str:
+    return proofs.bugs_of(_proven(path))
+
+
+def _proven(path: Path) -> list[Line]:
+    order = list(PROOFS)
+    return sorted(read_lines(path), key=lambda line: order.index(line["row"]))
+
+
 KINDS: dict[str, Callable[[Path], str]] = {
-    "run": _run, "deadline": _deadline, "mteb": _mteb,
+    "run": _run, "deadline": _deadline, "mteb": _mteb, "proofs": _proofs, "bugs": _bugs,
 }  # fmt: skip
 
 
