@@ -1,5 +1,6 @@
 """The command line as a shell sees it."""
 
+import ast
 import contextlib
 import io
 import json
@@ -8,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
-from memory_core.serve.cli import main
+from memory_core.serve.cli import main, quick
+from memory_core.serve.cli.app import app
 from memory_core.serve.cli.session import session_of
 
 
@@ -42,6 +45,31 @@ def within(*words: str, home: Path, code: int = 0) -> str:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
+
+
+def test_each_verb_stands_where_it_is_looked_for() -> None:
+    every = typer.main.get_command(app)
+    assert isinstance(every, typer.core.TyperGroup)
+    for verb in (*quick.VERBS, *quick.GROUPS):
+        alone = typer.main.get_command(quick.app_of(verb))
+        assert isinstance(alone, typer.core.TyperGroup)
+        (found,) = alone.commands.values()
+        whole = every.commands[verb]
+        assert (found.name, found.help) == (verb, whole.help)
+        assert [each.opts for each in found.params] == [each.opts for each in whole.params]
+    assert set(every.commands) - set(quick.VERBS) - set(quick.GROUPS) == {"serve", "train"}
+
+
+def test_counting_loads_no_other_verb(home: Path) -> None:
+    run("store", "Ana likes tea", home=home)
+    code = (
+        "import sys; from memory_core.serve.cli import main\ntry: main()\nexcept SystemExit: pass"
+    )
+    code += "\nprint([n for n in sys.modules if n.startswith('memory_core.serve.cli.')])"
+    words = [sys.executable, "-c", code, "--home", str(home), "--embedder", "hash", "stats"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    ours = {name.rpartition(".")[2] for name in ast.literal_eval(done.stdout.splitlines()[-1])}
+    assert ours == {"quick", "command", "session", "upkeep"}
 
 
 def test_store_recall_show_history_forget_erase(home: Path) -> None:

@@ -11,12 +11,15 @@ TAKES_A_VALUE = frozenset({"--home", "--namespace", "--embedder"})
 
 def main() -> None:
     """Run the command line."""
-    if verb_of(sys.argv[1:]) == "mcp":  # a host waits for it: no other verb is loaded
-        from memory_core.serve.cli.quick import run
+    from memory_core.serve.cli import quick
+
+    verb = verb_of(sys.argv[1:])
+    if verb in quick.VERBS or verb in quick.GROUPS:  # no other verb is loaded
+        quick.run(str(verb))
     else:
         from memory_core.serve.cli.app import run
 
-    run()
+        run()
 
 
 def verb_of(words: Iterable[str]) -> str | None:

@@ -5,16 +5,15 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memory_core.errors import InvalidInput, MemoryCoreError
-from memory_core.lifecycle.anchor import anchor_faults, read_key
-from memory_core.lifecycle.checking import deep_faults
-from memory_core.manager import MemoryManager
-from memory_core.serve import counting
 from memory_core.serve.cli.session import Session
+
+if TYPE_CHECKING:  # counting waits for nothing that it does not need
+    from memory_core.manager import MemoryManager
 
 
 def stats(context: typer.Context) -> None:
@@ -35,6 +34,9 @@ def verify(
     options: Session = context.obj
     if (anchor is None) != (key is None):
         raise InvalidInput("--anchor and --key go together; name both files")
+    from memory_core.lifecycle.anchor import anchor_faults, read_key
+    from memory_core.lifecycle.checking import deep_faults
+
     with options.open() as memory:
         faults = deep_faults(memory) if deep else memory.journal.verify()
         if anchor is not None and key is not None:
@@ -88,13 +90,15 @@ def doctor(context: typer.Context) -> None:
         raise typer.Exit(code)
 
 
-def counts(memory: MemoryManager) -> dict[str, Any]:
+def counts(memory: "MemoryManager") -> dict[str, Any]:
     """Return how much the namespace and its files hold, without loading a model."""
+    from memory_core.serve import counting
+
     files = [path for path in memory.journal.home.rglob("*") if path.is_file()]
     return {**counting.counts(memory), "bytes": sum(path.stat().st_size for path in files)}
 
 
-def copies(memory: MemoryManager) -> dict[str, str]:
+def copies(memory: "MemoryManager") -> dict[str, str]:
     """Return what state the copies of the vectors are in, in words; Chroma is not opened."""
     return {} if memory.parts.derived is None else memory.parts.derived.report()
 
