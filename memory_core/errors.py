@@ -12,6 +12,7 @@ Each message says what is wrong, where, and ends with what to do next.
     │   ├── InvalidSetting      an unknown or contradictory setting
     │   └── LabelLeak           an evaluation's answer key is in an indexed text
     ├── NotFound                no such memory, recall or namespace                (also a KeyError)
+    │   └── WasCompacted        it was forgotten, and compaction removed its text
     ├── KeyReused               one idempotency key, two different texts
     ├── NotStored               the write failed and will never appear
     ├── OutcomeUnknown          the write may or may not appear; ask `outcome(key)`
@@ -73,6 +74,10 @@ class NotFound(MemoryCoreError, KeyError):
     def __str__(self) -> str:
         """Show the message itself; KeyError would show its repr."""
         return str(self.args[0]) if self.args else ""
+
+
+class WasCompacted(NotFound):
+    """The memory was forgotten, and compaction removed its text; nothing brings it back."""
 
 
 class KeyReused(MemoryCoreError):

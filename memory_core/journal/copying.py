@@ -16,7 +16,7 @@ import apsw
 from memory_core.journal import schema, state
 from memory_core.journal.database import Database
 from memory_core.journal.entries import Namespace, read_entries
-from memory_core.journal.events import Erased
+from memory_core.journal.events import REMOVALS, Erased
 from memory_core.journal.sql import one, rows
 from memory_core.journal.vectors import remove_vectors
 
@@ -60,11 +60,11 @@ def namespaces(database: Database) -> list[Namespace]:
 
 
 def erasures(database: Database) -> list[Erasure]:
-    """Return every erasure of every namespace."""
+    """Return every erasure and compaction of every namespace."""
     found = []
     for namespace in namespaces(database):
         with database.read() as connection:
-            for entry in read_entries(connection, namespace.ns_id, kinds=(Erased.event,)):
+            for entry in read_entries(connection, namespace.ns_id, kinds=REMOVALS):
                 if isinstance(event := entry.event, Erased):
                     uid = namespace.uid.hex()
                     found.append(Erasure(uid, event.number, tuple(event.entries)))

@@ -16,7 +16,7 @@ from typing import Any
 
 import apsw
 
-from memory_core.journal.events import Erased, Event, event_of
+from memory_core.journal.events import REMOVALS, Erased, Event, event_of
 from memory_core.journal.sql import one
 
 ZERO_HASH = bytes(32)
@@ -174,8 +174,8 @@ def unexplained_bodies(connection: apsw.Connection, namespace: Namespace) -> lis
     explained: set[int] = set()
     for (body,) in connection.execute(
         "SELECT c.body FROM journal j JOIN content c ON c.id = (j.ns_id << 40) | j.seq"
-        " WHERE j.ns_id = ? AND j.kind = ?",
-        (namespace.ns_id, Erased.event),
+        " WHERE j.ns_id = ? AND j.kind IN (?, ?)",
+        (namespace.ns_id, *REMOVALS),
     ):
         explained.update(_erased_entries(body))
     missing = {

@@ -14,7 +14,7 @@ import apsw
 from memory_core.journal import lexical
 from memory_core.journal.database import Database
 from memory_core.journal.entries import content_id
-from memory_core.journal.events import Erased
+from memory_core.journal.events import REMOVALS, Erased
 from memory_core.journal.schema import BY_TARGET
 from memory_core.journal.sql import one, rows
 from memory_core.journal.vectors import remove_vectors, text_of
@@ -150,15 +150,15 @@ def remove(connection: apsw.Connection, ns_id: int, number: int, entries: list[i
 
 
 def unclean(connection: apsw.Connection, ns_id: int) -> dict[int, Erased]:
-    """Return the erasures, by entry, whose cleaning did not come to its end."""
+    """Return the erasures and compactions, by entry, whose cleaning did not come to its end."""
     found = rows(
         connection,
         "SELECT j.seq, c.body FROM heads h JOIN journal j ON j.ns_id = h.ns_id"
         " JOIN content c ON c.id = (j.ns_id << 40) | j.seq"
         " LEFT JOIN positions p ON p.ns_id = h.ns_id AND p.name = ?2"
         " WHERE h.ns_id = ?1 AND h.erased > ifnull(p.position, 0)"
-        " AND j.seq > ifnull(p.position, 0) AND j.kind = ?3 ORDER BY j.seq",
-        (ns_id, _CLEANED, Erased.event),
+        " AND j.seq > ifnull(p.position, 0) AND j.kind IN (?3, ?4) ORDER BY j.seq",
+        (ns_id, _CLEANED, *REMOVALS),
     )
     return {seq: Erased(**json.loads(body)) for seq, body in found}
 

@@ -191,6 +191,13 @@ class Erased(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Compacted(Erased):
+    """A memory that was forgotten for long lost its text; it cannot be brought back."""
+
+    event: ClassVar[str] = "compacted"
+
+
+@dataclass(frozen=True, slots=True)
 class Migrated(Event):
     """Another embedding model serves from here on; both are named by fingerprint digest."""
 
@@ -203,9 +210,12 @@ EVENTS: dict[str, type[Event]] = {
     kind.event: kind
     for kind in (
         Stored, Revised, Superseded, Invalidated, Expired, Reinforced, Forgotten, Restored, Trusted,
-        Linked, Unlinked, Proposed, Reviewed, Ran, Undone, Erased, Migrated,
+        Linked, Unlinked, Proposed, Reviewed, Ran, Undone, Erased, Compacted,
+        Migrated,
     )
 }  # fmt: skip
+REMOVALS = (Erased.event, Compacted.event)
+"""The kinds of entries that explain why bodies of others are gone."""
 _NAMES = {name: tuple(each.name for each in fields(kind)) for name, kind in EVENTS.items()}
 
 

@@ -24,7 +24,7 @@ from memory_core.journal import copying, erase
 from memory_core.journal.copying import Copy, Erasure
 from memory_core.journal.database import Database
 from memory_core.journal.entries import Head
-from memory_core.journal.events import Erased, Event
+from memory_core.journal.events import REMOVALS, Erased, Event
 from memory_core.journal.journal import Journal, Pending
 from memory_core.journal.schema import SCHEMA_VERSION
 from memory_core.lifecycle import ledger
@@ -211,7 +211,7 @@ def _apply(journal: Journal, wanted: Mapping[int, tuple[int, ...]]) -> int:
 
 
 def _own(journal: Journal) -> Iterable[Erased]:
-    for entry in journal.entries(kinds=(Erased.event,)):
+    for entry in journal.entries(kinds=REMOVALS):
         if isinstance(event := entry.event, Erased):
             yield event
 

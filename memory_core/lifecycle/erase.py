@@ -39,12 +39,13 @@ class Reach:
     Attributes:
         redact: removes recordings that saw these versions or hold these texts.
         rebuild: removes derived copies of the vectors; returns what cannot be proven from here.
-        drop: removes the recordings of a session, all when None; returns how many.
+        drop: removes the recordings of a session, all when None, that are so many days old or
+            older; returns how many.
     """
 
     redact: Redact
     rebuild: Callable[[], tuple[str, ...]]
-    drop: Callable[[str | None], int]
+    drop: Callable[[str | None, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Erasing:
 
     def drop_recordings(self, session: str | None) -> int:
         """Remove the recordings of a session, or all of the namespace; return how many."""
-        return self.reach.drop(session)
+        return self.reach.drop(session, 0)
 
 
 def erase_memories(journal: Journal, numbers: Sequence[int], reach: Reach) -> tuple[Receipt, ...]:
@@ -87,12 +88,12 @@ def erase_memories(journal: Journal, numbers: Sequence[int], reach: Reach) -> tu
     if not written:
         return ()
 
-    def clean() -> tuple[str, ...]:
+    def cleaned() -> tuple[str, ...]:
         nonlocal recordings
         recordings += _redact(reach, doomed)
-        return (*_tell_copies(journal), *_clean(journal, reach.rebuild))
+        return (*tell_copies(journal), *clean(journal, reach.rebuild))
 
-    notes, left = _proof(journal, clean, doomed)
+    notes, left = _proof(journal, cleaned, doomed)
     if left == 0:
         erase.mark_clean(journal.database, journal.identity.ns_id, written[-1].seq)
     gone = set(doomed)
@@ -125,8 +126,8 @@ def resume(journal: Journal, reach: Reach) -> int:
         return 0
     try:
         reach.redact({seq for event in unclean.values() for seq in event.entries}, ())
-        _tell_copies(journal)
-        _clean(journal, reach.rebuild)
+        tell_copies(journal)
+        clean(journal, reach.rebuild)
         erase.mark_clean(journal.database, journal.identity.ns_id, max(unclean))
     except (MemoryCoreError, OSError) as error:  # busy, or no space: the next opening goes on
         told = type(error).__name__
@@ -180,7 +181,7 @@ def _redact(reach: Reach, doomed: dict[int, Doomed]) -> int:
     return reach.redact(entries, [text for one in doomed.values() for text in one.texts])
 
 
-def _tell_copies(journal: Journal) -> list[str]:
+def tell_copies(journal: Journal) -> list[str]:
     """Tell the backups that are still there what was erased, and name the exports that are."""
     notes = []
     for copy in copying.noted_copies(journal.database, journal.identity.uid.hex()):
@@ -198,7 +199,8 @@ def _tell_copies(journal: Journal) -> list[str]:
     return notes
 
 
-def _clean(journal: Journal, rebuild: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+def clean(journal: Journal, rebuild: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+    """Drop every copy of what was removed: caches, derived files, stale pages of the file."""
     journal.refresh()
     try:
         return rebuild()

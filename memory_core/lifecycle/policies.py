@@ -9,15 +9,16 @@ judged again on the state it meets, so a memory that changed meanwhile is left a
 its events are ordinary entries: a rebuild repeats them, replay sees them, nothing is special.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from memory_core.asking import live_memories
-from memory_core.errors import NotFound
+from memory_core.errors import InvalidInput, NotFound, WasCompacted
 from memory_core.filters import Where
 from memory_core.journal.codes import STATES
 from memory_core.journal.entries import Entry
 from memory_core.journal.events import (
+    Compacted,
     Event,
     Forgotten,
     Linked,
@@ -29,6 +30,7 @@ from memory_core.journal.events import (
     Unlinked,
 )
 from memory_core.journal.journal import Pending
+from memory_core.journal.where import number_of
 from memory_core.lineage import ORDER, trust_of
 from memory_core.manager import MemoryManager
 from memory_core.types import Memory, State, Trust, from_micros
@@ -97,10 +99,11 @@ def carry_out(manager: MemoryManager, plan: Plan, *, dry_run: bool = False) -> D
 def undo(manager: MemoryManager, entry: int) -> int:
     """Take back a run; return how many of its changes could be taken back.
 
-    What was erased since, or changed by somebody else since, stays as it is.
+    What was erased or compacted since, or changed by somebody else since, stays as it is.
 
     Raises:
         NotFound: no run began at that entry, or it was taken back already.
+        WasCompacted: all that it forgot was compacted since, so that nothing is left to take back.
     """
     written = {past.entry: past for past in runs(manager)}
     if entry not in written or written[entry].undone:
@@ -109,6 +112,10 @@ def undo(manager: MemoryManager, entry: int) -> int:
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
         inverse = [e for one in reversed(of_run) for e in _inverse(state, one)]
+        if not inverse and (removed := _compacted(manager, {one.seq for one in of_run})):
+            raise WasCompacted(
+                f"what run {entry} forgot was compacted by entry {removed}; it is gone for good"
+            )
         return [Undone(entry, len(inverse)), *inverse]
 
     return len(manager.run(decide)) - 1
@@ -139,6 +146,43 @@ def pin(manager: MemoryManager, id: str, *, pinned: bool = True) -> Memory:
     """
     metadata = {k: v for k, v in manager.get(id).metadata.items() if k != PINNED}
     return manager.revise(id, metadata={**metadata, PINNED: True} if pinned else metadata)
+
+
+def unforget(manager: MemoryManager, id: str) -> Memory:
+    """Let a forgotten memory be recalled again, whoever forgot it.
+
+    Raises:
+        NotFound: no such memory in this namespace.
+        WasCompacted: it was forgotten, and compacted since.
+        InvalidInput: it is not forgotten.
+    """
+    number = number_of(id)
+
+    def decide(state: Pending, at: int) -> Sequence[Event]:
+        row = state.current(number)
+        if row is None:
+            if (removed := _compacted(manager, number=number)) is not None:
+                raise WasCompacted(f"memory {id} was compacted by entry {removed}; it is gone")
+            state.memory(number)  # raises
+        elif STATES[row["state"]] is not State.FORGOTTEN:
+            raise InvalidInput(f"memory {id} is {STATES[row['state']].value}, not forgotten")
+        return [Restored(number)]
+
+    manager.run(decide)
+    return manager.get(id)
+
+
+def _compacted(
+    manager: MemoryManager, entries: Set[int] = frozenset(), number: int | None = None
+) -> int | None:
+    """Return the first compaction of some entries, or of a memory; None without one."""
+    for found in manager.journal.entries(kinds=(Compacted.event,)):
+        event = found.event
+        if isinstance(event, Compacted) and (
+            event.number == number or not entries.isdisjoint(event.entries)
+        ):
+            return found.seq
+    return None
 
 
 def _stale(state: Pending, events: Sequence[Event]) -> set[int]:

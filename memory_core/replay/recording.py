@@ -240,16 +240,14 @@ class Recordings:
             return 0
         return self._asked(lambda connection: self._redacted(connection, versions, texts))
 
-    def drop(self, session: str | None = None) -> int:
-        """Remove the recordings of a session, or all of the namespace; return how many."""
+    def drop(self, session: str | None = None, days: int = 0) -> int:
+        """Remove a session's recordings, or all, at least so many days old; return how many."""
         self.flush()
         if not self._path.exists():
             return 0
-        clause, values = ("", ()) if session is None else (" AND session = ?", (session,))
-        chosen = f"SELECT n FROM recordings WHERE namespace = ?{clause}", (self._namespace, *values)
-        return self._asked(
-            lambda connection: _removed(connection, [n for (n,) in connection.execute(*chosen)])
-        )
+        chosen = "SELECT n FROM recordings WHERE namespace = ?1 AND (?2 IS NULL OR session = ?2)"
+        query = f"{chosen} AND at <= ?3", (self._namespace, session, _days_ago(days))
+        return self._asked(lambda c: _removed(c, [n for (n,) in c.execute(*query)]))
 
     def _redacted(
         self, connection: apsw.Connection, versions: set[int], texts: Sequence[str]
@@ -313,7 +311,7 @@ class Recordings:
         return waiting.id, self._namespace, waiting.at, waiting.session, seq, body
 
     def _trim(self, connection: apsw.Connection) -> None:
-        oldest = time.time_ns() // 1000 - self._bounds.days * 86_400_000_000
+        oldest = _days_ago(self._bounds.days)
         connection.execute(
             "DELETE FROM recordings WHERE namespace = ? AND at < ?", (self._namespace, oldest)
         )
@@ -324,6 +322,10 @@ class Recordings:
             " WHERE namespace = ?1) WHERE total > ?2)",
             (self._namespace, limit),
         )
+
+
+def _days_ago(days: int) -> int:
+    return time.time_ns() // 1000 - days * 86_400_000_000
 
 
 def _removed(connection: apsw.Connection, gone: Sequence[int]) -> int:

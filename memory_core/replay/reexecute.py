@@ -7,13 +7,14 @@ neither loaded nor present. Where something is missing or was erased, the verdic
 
 import hashlib
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import ClassVar
 
 from memory_core.answers import RecallResult
-from memory_core.journal.events import Erased
+from memory_core.journal.events import REMOVALS, Erased
 from memory_core.parts import Parts
 from memory_core.replay.conditions import Conditions, conditions_of, wiring
 from memory_core.replay.playback import Playback, playback
@@ -122,12 +123,12 @@ def _missed(parts: Parts, conditions: Conditions, result: RecallResult) -> tuple
 def _causes(parts: Parts, recording: Recording) -> Iterator[str]:
     """Yield what differs between then and now, the surest cause first."""
     body = recording.body
-    erased = sum(
-        isinstance(entry.event, Erased) and min(entry.event.entries, default=0) <= recording.seq
-        for entry in parts.journal.entries(after=recording.seq)
+    gone = Counter(
+        entry.kind
+        for entry in parts.journal.entries(after=recording.seq, kinds=REMOVALS)
+        if isinstance(entry.event, Erased) and min(entry.event.entries, default=0) <= recording.seq
     )
-    if erased:
-        yield f"{erased} erased"
+    yield from (f"{count} {kind}" for kind, count in sorted(gone.items()))
     if "settings" not in body:
         yield f"format {body['format']} recorded no settings"
     if (model := body.get("embedder")) and not parts.journal.vectors(model[0]).exists:

@@ -18,6 +18,7 @@ from memory_core.config import changed
 from memory_core.errors import NotFound
 from memory_core.journal.codes import CODE, STATES
 from memory_core.journal.columns import Snapshot
+from memory_core.journal.events import REMOVALS
 from memory_core.journal.where import number_of
 from memory_core.parts import Parts
 from memory_core.replay.conditions import RERANK, Conditions, conditions_of
@@ -119,9 +120,9 @@ def _absent(parts: Parts, id: str, seq: int, later: bool) -> Fate:
     if later:
         detail = f"it was stored after entry {seq}, which this recall saw up to"
         return Fate(id, False, "not stored", detail)
-    for entry in parts.journal.entries():
-        if entry.kind == "erased" and getattr(entry.event, "number", None) == number_of(id):
-            return Fate(id, False, "erased", f"it was erased by entry {entry.seq}")
+    for entry in parts.journal.entries(kinds=REMOVALS):
+        if getattr(entry.event, "number", None) == number_of(id):
+            return Fate(id, False, "erased", f"it was {entry.kind} by entry {entry.seq}")
     return Fate(id, False, "not stored", "no memory of that id was ever stored here")
 
 

@@ -1,11 +1,15 @@
 """`memory lifecycle`, `memory pin`, `memory audit`: what policies do, and how to take it back."""
 
+import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from memory_core.lifecycle import policies, provenance
+from memory_core.errors import InvalidInput
+from memory_core.lifecycle import compaction, policies, provenance
 from memory_core.lifecycle.audit import audit as audited
+from memory_core.lifecycle.compaction import DAYS
 from memory_core.lifecycle.consolidation import consolidation_plan
 from memory_core.lifecycle.duplicates import duplicates_plan
 from memory_core.lifecycle.forgetting import age_plan, capacity_plan, decay_plan
@@ -89,6 +93,39 @@ def undo(context: typer.Context, entry: int) -> None:
     options.emit({"entry": entry, "changes": changes}, f"took back {changes} changes")
 
 
+@app.command()
+def unforget(context: typer.Context, id: Id) -> None:
+    """Let a forgotten memory be recalled again, until it is compacted."""
+    options: Session = context.obj
+    with options.open() as memory:
+        back = policies.unforget(memory, id)
+    options.emit(back, f"recallable again: {line(back)}")
+
+
+def compact(
+    context: typer.Context,
+    days: Annotated[int, typer.Option(help="Only what was forgotten so long ago.")] = DAYS,
+    recordings_days: Annotated[
+        int | None, typer.Option(help="Drop recordings older than this, too.")
+    ] = None,
+    dry_run: Dry = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove the texts of what was forgotten long ago; it cannot be undone any more."""
+    options: Session = context.obj
+    with options.open() as memory:
+        planned = compaction.compact(memory, days=days, dry_run=True)
+        if dry_run:
+            options.emit(asdict(planned), _told(planned, "would remove"))
+            return
+        if not yes and planned.memories:
+            if options.json or not sys.stdin.isatty():
+                raise InvalidInput("compact cannot be undone; look with --dry-run, then pass --yes")
+            typer.confirm(f"{_told(planned, 'Will remove')}\nGo on?", abort=True)
+        done = compaction.compact(memory, days=days, recordings_days=recordings_days)
+    options.emit(asdict(done), _told(done, "removed"))
+
+
 def pin(context: typer.Context, id: Id, off: bool = False) -> None:
     """Keep a memory from being forgotten by any policy; `--off` lets them have it again."""
     options: Session = context.obj
@@ -144,4 +181,14 @@ def _carry_out(options: Session, memory: MemoryManager, plan: Plan, dry_run: boo
     )
 
 
-VERBS = {"pin": pin, "purge": purge, "audit": audit}
+def _told(done: compaction.Compaction, what: str) -> str:
+    told = f"{what} {len(done.memories)} memories: {done.characters:,} characters of text, "
+    told += f"{done.vectors} vectors"
+    told += f", {done.recordings} recordings" if done.recordings else ""
+    if done.kept:
+        told += f"; {len(done.kept)} stay, since a live memory was derived from them"
+    return told + (f"; files {done.before:,} → {done.after:,} bytes" if done.after != done.before
+                   else "")  # fmt: skip
+
+
+VERBS = {"compact": compact, "pin": pin, "purge": purge, "audit": audit}

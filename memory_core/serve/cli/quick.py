@@ -14,7 +14,7 @@ _FILES = {
     "bench": ("bench",),
     "demo": ("demo",),
     "keeping": ("backup", "restore", "anchor"),
-    "living": ("pin", "purge", "audit"),
+    "living": ("compact", "pin", "purge", "audit"),
     "looking": ("recall", "show", "history", "list"),
     "migrating": ("migrate",),
     "proving": ("prove",),
