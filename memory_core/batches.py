@@ -50,17 +50,17 @@ def _flush(
     stored: list[Memory],
     errors: list[Rejected],
 ) -> int:
-    """Store what waits, one by one if a reused key spoils the batch; return the repeats."""
+    """Store what waits, one by one if the state refuses one of them; return the repeats."""
     drafts = [draft for _, draft in waiting]
     repeated = 0
     try:
         memories, repeated = store(parts, drafts) if drafts else ([], 0)
         stored.extend(memories)
-    except KeyReused:
+    except (KeyReused, InvalidInput):
         for place, draft in waiting:
             try:
                 memories, again = store(parts, [draft])
-            except KeyReused as error:
+            except (KeyReused, InvalidInput) as error:
                 errors.append(rejected(place, error))
             else:
                 stored.extend(memories)

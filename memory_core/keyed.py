@@ -12,9 +12,11 @@ is decided inside the transaction, from the state and the event alone.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from memory_core.errors import InvalidInput
 from memory_core.journal.codes import NEVER
 from memory_core.journal.events import Event, Linked, Stored, Superseded
 from memory_core.journal.journal import Pending
+from memory_core.types import from_micros
 
 SUPERSEDES = "supersedes"
 EVERY = "*"
@@ -51,14 +53,17 @@ class Timelines:
         Args:
             event: a new memory; one without a key is returned as it is.
             given_up: a memory that is being closed for this one anyway.
+
+        Raises:
+            InvalidInput: it would end before it begins, and no longer close what it meets.
         """
         if event.subject is None or event.attribute is None:
             return [event]
         if self._many & {EVERY, event.attribute}:
             return [event]
+        start = check_span(event)
         key = event.subject, event.attribute
         spans = self._spans.setdefault(key, self._load(*key))
-        start = event.occurred_at if event.valid_from is None else event.valid_from
         end = NEVER if event.valid_to is None else event.valid_to
         following = min((s for s in spans if s.start > start), key=_by_start, default=None)
         cut_short = following is not None and following.start < end
@@ -79,6 +84,21 @@ class Timelines:
             Span(number, start, end)
             for number, start, end in self._state.spans_of_key(subject, attribute)
         ]
+
+
+def check_span(event: Stored) -> int:
+    """Return since when a memory that replaces another is true, in microseconds since 1970.
+
+    Raises:
+        InvalidInput: it would end before that.
+    """
+    start = event.occurred_at if event.valid_from is None else event.valid_from
+    if event.valid_to is not None and event.valid_to <= start:
+        raise InvalidInput(
+            f"the memory would end at {from_micros(event.valid_to)}, not after its start at "
+            f"{from_micros(start)}; pass a later valid_to, or an earlier valid_from"
+        )
+    return start
 
 
 def _closed(span: Span, by: int) -> list[Event]:

@@ -27,7 +27,7 @@ from memory_core.journal.journal import Decide, Pending
 from memory_core.journal.memories import stored_memory
 from memory_core.journal.state import Row
 from memory_core.journal.where import number_of
-from memory_core.keyed import SUPERSEDES, Timelines
+from memory_core.keyed import SUPERSEDES, Timelines, check_span
 from memory_core.lineage import ORDER, lowered, trust_of
 from memory_core.parts import Parts, Policy
 from memory_core.types import (
@@ -116,7 +116,7 @@ def supersede(parts: Parts, old_id: str, draft: Draft) -> Memory:
             return []
         row = _row_in(state, old, old_id, (State.LIVE, State.EXPIRED, State.SUPERSEDED))
         event = stored_event(parts, draft, new, at)
-        start = event.occurred_at if event.valid_from is None else event.valid_from
+        start = check_span(event)
         if row["valid_from"] is not None and start <= row["valid_from"]:
             raise InvalidInput(
                 f"the new memory starts at {from_micros(start)}, not after the old one's "

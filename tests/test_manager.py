@@ -185,6 +185,20 @@ def test_supersede_answers_new_now_and_old_then(memory: MemoryManager, clock: Ma
     assert [change.event for change in memory.history(old.id)] == ["stored", "superseded"]
 
 
+def test_what_ends_before_it_begins_replaces_nothing(memory: MemoryManager) -> None:
+    fact = {"subject": "ana", "attribute": "home"}
+    old = memory.store("Ana lives in Lisbon", **fact)
+    with pytest.raises(InvalidInput, match="would end at 2020-01-01"):
+        memory.supersede(old.id, "Ana lives in Porto", valid_to="2020-01-01")
+    with pytest.raises(InvalidInput, match="pass a later valid_to"):
+        memory.store("Ana lives in Porto", **fact, valid_to="2020-01-01")
+    ended = {"text": "Ana lives in Porto", **fact, "valid_to": "2020-01-01"}
+    report = memory.store_many([ended, "Ana has a dog"])
+    assert [(error.position, error.kind) for error in report.errors] == [(0, "InvalidInput")]
+    assert texts(memory, "Where does Ana live?", k=1) == ["Ana lives in Lisbon"]
+    assert [stored.text for stored in report.stored] == ["Ana has a dog"]
+
+
 def test_forget_invalidate_expire(memory: MemoryManager, clock: ManualClock) -> None:
     forgotten, wrong, ended = (memory.store(f"ana fact {n}") for n in "abc")
     clock.advance(days=1)
