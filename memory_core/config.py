@@ -35,6 +35,9 @@ DECIDING = (
 )  # fmt: skip
 """The settings that decide what a recall answers, apart from the models: recorded with it."""
 
+MOST_WEIGHT = 1_000
+"""Of one term of the score against the others: a score stays a number that float32 can hold."""
+
 SecretMode = Literal["off", "flag", "redact", "reject"]
 
 
@@ -84,13 +87,13 @@ class Settings(BaseSettings):
     """Address of a Chroma server; the embedded one when None."""
     candidates: int = Field(default=128, ge=8, le=2048)
     """How many candidates each retriever brings."""
-    dense_weight: float = Field(default=1.0, ge=0)
+    dense_weight: float = Field(default=1.0, ge=0, le=MOST_WEIGHT)
     """Weight of similarity in the score."""
-    lexical_weight: float = Field(default=1.5, ge=0)
+    lexical_weight: float = Field(default=1.5, ge=0, le=MOST_WEIGHT)
     """Weight of BM25's attained share in the score."""
-    recency_weight: float | None = Field(default=None, ge=0)
+    recency_weight: float | None = Field(default=None, ge=0, le=MOST_WEIGHT)
     """Most that recency adds to a relevant memory; the built-in value when None."""
-    importance_weight: float | None = Field(default=None, ge=0)
+    importance_weight: float | None = Field(default=None, ge=0, le=MOST_WEIGHT)
     """Most that importance adds to a relevant memory; the built-in value when None."""
     min_relevance: float = Field(default=0.1, ge=0, le=1)
     """Calibrated relevance below which a recall is `empty`; 0 turns that off."""

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from memory_core.serve.api import OPERATIONS, Operation
+from memory_core.serve.describing import links_of, narrowed
 from memory_core.serve.health import Health
 from memory_core.version import __version__
 
@@ -77,7 +78,7 @@ def description(*, keyed: bool = True) -> dict[str, Any]:
             "/health": _health(references[Health, "serialization"]),
         },
         "components": {
-            "schemas": shared["$defs"],
+            "schemas": narrowed(shared["$defs"]),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
             "responses": {
                 code: {"description": told, "content": _json(references[Problem, "serialization"])}
@@ -99,7 +100,9 @@ def _post(operation: Operation[Any], references: Any) -> dict[str, Any]:
                 "required": True,
                 "content": _json(references[operation.asks, "validation"]),
             },
-            "responses": _responses(_json(references[operation.answers, "serialization"])),
+            "responses": _responses(
+                _json(references[operation.answers, "serialization"]), links_of(operation.name)
+            ),
         }
     }
 
@@ -142,9 +145,10 @@ def _health(answer: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _responses(content: dict[str, Any]) -> dict[str, Any]:
+def _responses(content: dict[str, Any], links: dict[str, Any] | None = None) -> dict[str, Any]:
     refused = {code: {"$ref": f"#/components/responses/{code}"} for code in REFUSALS}
-    return {"200": {"description": "Done.", "content": content}, **refused}
+    done = {"description": "Done.", "content": content, **({"links": links} if links else {})}
+    return {"200": done, **refused}
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
-from memory_core.config import DECIDING
 from memory_core.limits import MAX_K, MAX_TIMES
-from memory_core.replay.whatif import FIXED
 from memory_core.types import Draft
 
 
@@ -32,10 +30,6 @@ Words = Annotated[str, Field(min_length=1, pattern=r"\S", description="Not blank
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"\S", description="Not blank.")]
 Number = float | int | None
 Where = Annotated[dict[str, Any], Field(min_length=1, description="A filter.")]
-Changes = Annotated[
-    dict[str, Number],
-    Field(json_schema_extra={"propertyNames": {"enum": sorted({*DECIDING} - {*FIXED})}}),
-]
 MAX_BATCH = 1_000
 MAX_LIST = 1_000
 
@@ -180,7 +174,7 @@ class Otherwise(Asked):
     now: Moment = None
     k: Annotated[int, Field(ge=1, le=MAX_K), WHOLE] | None = None
     rerank: Flag | None = None
-    settings: Changes = {}
+    settings: dict[str, Number] = {}
 
 
 class Pair(Asked):

@@ -1,6 +1,7 @@
 """The server over real sockets: operations, errors, the live journal, health, MCP."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -13,11 +14,14 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from memory_core.config import DECIDING
+from memory_core.replay.whatif import FIXED
 from memory_core.serve.api import OPERATIONS
 from memory_core.serve.guard import Bounds
 from memory_core.serve.health import NAMESPACE
 from memory_core.serve.openapi import description
 from memory_core.serve.running import Place
+from memory_core.types import Draft
 from tests.serve.served import Served, serving
 
 
@@ -193,6 +197,37 @@ def test_the_description_is_whole(served: Served) -> None:
         assert found
     shown = [schema.get("properties", {}) for schema in told["components"]["schemas"].values()]
     assert not any("vector" in properties for properties in shown)
+
+
+def test_the_description_draws_the_line_where_the_checks_do(served: Served) -> None:
+    told = description()["components"]["schemas"]
+    names = told["Otherwise"]["properties"]["settings"]["properties"]
+    assert set(names) == {*DECIDING} - {*FIXED}
+    assert set(told["Revision"]["properties"]["fields"]["properties"]) == {*Draft.model_fields} - {
+        "key"
+    }
+    patterns = told["Filter"]["patternProperties"]
+    fields = {"kind", "occurred_at", "importance", "metadata.project"}
+    assert all(any(re.search(each, field) for each in patterns) for field in fields)
+    assert not any(re.search(each, "metadata.") for each in patterns)
+    served.ask("store", text="Ana lives in Lisbon", metadata={"project": ["a", "b"]})
+    narrowed = {"$not": {"kind": "semantic"}, "metadata.project": {"$contains": "b"}}
+    assert len(served.ask("list", where=narrowed)["memories"]) == 1
+
+
+def test_a_description_links_an_answer_to_what_may_follow(served: Served) -> None:
+    post = description()["paths"]["/v1/store"]["post"]
+    stored = served.ask("store", text="Ana lives in Lisbon")
+    follows = post["responses"]["200"]["links"]
+    assert {"get", "revise", "forget", "erase"} <= set(follows) <= set(OPERATIONS)
+    (place,) = follows["get"]["requestBody"]
+    assert served.ask("get", **{place: stored["id"]})["text"] == "Ana lives in Lisbon"
+
+
+def test_weights_beyond_reason_are_refused(served: Served) -> None:
+    served.ask("store", text="Ana lives in Lisbon")
+    recalled = served.ask("recall", text="Where does Ana live?")["recall_id"]
+    served.ask("what_if", 422, recall_id=recalled, settings={"dense_weight": 1e308})
 
 
 def test_a_client_that_leaves_in_the_middle_loses_nothing(served: Served) -> None:
