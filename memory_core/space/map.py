@@ -12,9 +12,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from memory_core.errors import MissingExtra
 from memory_core.manager import MemoryManager
 from memory_core.space.clusters import labels_of
+from memory_core.space.paper import legend, page, shortened
+from memory_core.space.pictures import COLOURS, saved_figure
 from memory_core.space.points import Points, enough, points
 from memory_core.types import Memory
 
@@ -23,12 +24,6 @@ Colour = Literal["kind", "session", "cluster"]
 
 LEAST = 3
 SIZE = 900  # pixels of the page's drawing
-SHOWN = 160  # characters of a text
-COLOURS = (
-    "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#222255",
-    "#cc6600", "#117733", "#882255", "#44aa99",
-)  # fmt: skip
-"""After Paul Tol's schemes, which colour-blind people can tell apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +66,17 @@ def write_png(drawing: Drawing, path: Path) -> None:
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("matplotlib", "plots") from error
-    figure = Figure(figsize=(8, 8), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    for name in drawing.names:
-        some = np.array([group == name for group in drawing.groups])
-        x, y = drawing.places[some].T
-        axes.scatter(x, y, s=14, color=drawing.colour_of(name), label=name)
-    axes.set_title(f"{len(drawing.memories)} memories by {drawing.colour}, {drawing.method}")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    if len(drawing.names) <= len(COLOURS):
-        axes.legend(fontsize="small")
-    figure.savefig(path, dpi=120)
+    with saved_figure(path, (8, 8)) as figure:
+        axes = figure.add_subplot()
+        for name in drawing.names:
+            some = np.array([group == name for group in drawing.groups])
+            x, y = drawing.places[some].T
+            axes.scatter(x, y, s=14, color=drawing.colour_of(name), label=shortened(name, 40))
+        axes.set_title(f"{len(drawing.memories)} memories by {drawing.colour}, {drawing.method}")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        if len(drawing.names) <= len(COLOURS):
+            axes.legend(fontsize="small")
 
 
 def write_page(drawing: Drawing, path: Path) -> None:
@@ -100,25 +88,12 @@ def write_page(drawing: Drawing, path: Path) -> None:
             drawing.memories, drawing.places.tolist(), drawing.groups, strict=True
         )
     )
-    legend = " ".join(
-        f'<span><b style="background:{drawing.colour_of(name)}"></b>{escape(name)}</span>'
-        for name in drawing.names
-    )
-    page = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Map of memories</title>
-<style>
-body {{ font: 15px system-ui, sans-serif; margin: 1.5rem; max-width: {SIZE}px }}
-svg {{ width: 100%; border: 1px solid #ccc }}
-circle {{ opacity: .75 }} circle:hover {{ opacity: 1 }}
-span {{ margin-right: 1em }} b {{ display: inline-block; width: .8em; height: .8em }}
-</style></head><body>
-<h1>{len(drawing.memories)} memories by {drawing.colour}, {drawing.method}</h1>
-<p>{legend}</p>
-<svg viewBox="-12 -12 {SIZE + 24} {SIZE + 24}" role="img">
-{dots}
-</svg></body></html>
-"""
-    path.write_text(page, encoding="utf-8")
+    groups = legend({name: drawing.colour_of(name) for name in drawing.names})
+    title = f"{len(drawing.memories)} memories by {drawing.colour}, {drawing.method}"
+    drawn = f'<svg viewBox="-12 -12 {SIZE + 24} {SIZE + 24}" role="img">\n{dots}\n</svg>'
+    style = "svg { max-width: 58rem } circle { opacity: .75 } circle:hover { opacity: 1 }"
+    whole = page("Map of memories", f"<h1>{title}</h1>\n{groups}\n{drawn}", style=style)
+    path.write_text(whole, encoding="utf-8")
 
 
 def _flat(found: Points, method: Method, seed: int) -> NDArray[np.float64]:
@@ -146,6 +121,4 @@ def _groups(found: Points, colour: Colour, seed: int) -> tuple[str, ...]:
 
 
 def _told(one: Memory, group: str) -> str:
-    text = " ".join(one.text.split())
-    shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-    return f"{one.occurred_at:%Y-%m-%d} · {group}\n{shown}"
+    return f"{one.occurred_at:%Y-%m-%d} · {shortened(group)}\n{shortened(one.text)}"

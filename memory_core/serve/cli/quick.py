@@ -19,7 +19,7 @@ _FILES = {
     "migrating": ("migrate",),
     "proving": ("prove",),
     "serving": ("mcp",),
-    "space": ("similar", "clusters", "classify", "map"),
+    "space": ("similar", "clusters", "classify", "map", "timeline", "graph"),
     "transfer": ("import", "export"),
     "upkeep": ("stats", "verify", "rebuild", "doctor"),
     "writing": ("store", "link", "forget", "erase"),

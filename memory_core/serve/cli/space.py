@@ -84,16 +84,12 @@ def map_verb(
 ) -> None:
     """Draw the namespace as a two-dimensional map."""
     from memory_core.space.map import draw, write_page, write_png
+    from memory_core.space.pictures import files_of
 
     options: Session = context.obj
-    if out.suffix not in (".png", ".html", ""):
-        raise InvalidInput(f"{out.name} ends in neither .png nor .html; name such a file")
-    if not out.parent.is_dir():
-        raise InvalidInput(f"{out.parent} is no directory; name an existing one")
+    files = files_of(out)
     with options.open() as memory:
         drawing = draw(memory, method=method, colour=colour, seed=seed)
-    kinds = (".png", ".html") if not out.suffix else (out.suffix,)
-    files = [out.with_suffix(kind) for kind in kinds]
     for path in files:
         (write_png if path.suffix == ".png" else write_page)(drawing, path)
     plain: dict[str, Any] = {
@@ -102,6 +98,55 @@ def map_verb(
     }  # fmt: skip
     told = f"{len(drawing.memories)} memories in {len(drawing.names)} groups: "
     options.emit(plain, told + ", ".join(map(str, files)))
+
+
+def timeline_verb(
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(help="The file: .png, .html, or no ending for both.")],
+    by: Annotated[
+        Literal["store", "event"], typer.Option(help="When it was stored, or what it speaks of.")
+    ] = "store",
+) -> None:
+    """Draw how many memories there were over time, and what happened to them."""
+    from memory_core.space.pictures import files_of
+    from memory_core.space.timeline import timeline
+    from memory_core.space.timeline_chart import write_page, write_png
+
+    options: Session = context.obj
+    files = files_of(out)
+    with options.open() as memory:
+        found = timeline(memory, axis=by)
+    for path in files:
+        (write_png if path.suffix == ".png" else write_page)(found, path)
+    plain = {"files": [str(path) for path in files], "recallable": found.now, **found.totals}
+    counts = ", ".join(f"{count:,} {name}" for name, count in found.totals.items())
+    options.emit(plain, f"{counts}; {found.now:,} recallable: {', '.join(map(str, files))}")
+
+
+def graph(
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(help="The file; .html is added where no ending is.")],
+    most: Annotated[int, typer.Option(help="How many memories to show.")] = 400,
+    seed: int = 7,
+) -> None:
+    """Draw the links between memories as a page to wander in."""
+    from memory_core.space.links import drawing
+    from memory_core.space.links_page import write_page
+    from memory_core.space.pictures import files_of
+
+    options: Session = context.obj
+    (path,) = files_of(out, (".html",))
+    with options.open() as memory:
+        drawn = drawing(memory, most=most, seed=seed)
+    write_page(drawn, path)
+    memories, links = drawn.left_out
+    plain = {
+        "file": str(path), "memories": len(drawn.memories), "links": len(drawn.links),
+        "left_out": {"memories": memories, "links": links},
+    }  # fmt: skip
+    told = f"{len(drawn.memories):,} memories and {len(drawn.links):,} links: {path}"
+    told += f"; left out: {memories:,} memories, {links:,} links" if memories or links else ""
+    options.emit(plain, told)
 
 
 def _ranker(options: Session, sparse: str | None, late: str | None) -> "TextRanker | None":
@@ -121,4 +166,11 @@ def _ranker(options: Session, sparse: str | None, late: str | None) -> "TextRank
     return TextRanker(found, "late" if sparse is None else "sparse")
 
 
-VERBS = {"similar": similar, "clusters": clusters, "classify": classify, "map": map_verb}
+VERBS = {
+    "similar": similar,
+    "clusters": clusters,
+    "classify": classify,
+    "map": map_verb,
+    "timeline": timeline_verb,
+    "graph": graph,
+}

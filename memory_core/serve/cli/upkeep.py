@@ -16,11 +16,21 @@ if TYPE_CHECKING:  # counting waits for nothing that it does not need
     from memory_core.manager import MemoryManager
 
 
-def stats(context: typer.Context) -> None:
+def stats(
+    context: typer.Context,
+    plot: Annotated[Path | None, typer.Option(help="Draw it, too: a .png file.")] = None,
+) -> None:
     """Count what the namespace holds."""
     options: Session = context.obj
     with options.open() as memory:
         counted = {**counts(memory), **copies(memory)}
+        if plot is not None:
+            from memory_core.space.overview import write_png
+            from memory_core.space.pictures import files_of
+
+            (file,) = files_of(plot, (".png",))
+            write_png(memory, file)
+            counted["plot"] = str(file)
     options.emit(counted, "\n".join(f"{name:<12} {value}" for name, value in counted.items()))
 
 
