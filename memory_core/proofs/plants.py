@@ -27,6 +27,7 @@ from memory_core.migrate import switch
 from memory_core.proofs.plant import Plant, Swap
 from memory_core.proofs.plant import swapped as swapped
 from memory_core.proofs.plants_of_life import PLANTS_OF_LIFE
+from memory_core.proofs.plants_of_safety import PLANTS_OF_SAFETY
 from memory_core.recall import pack
 from memory_core.replay.recording import Recordings
 
@@ -308,5 +309,6 @@ PLANTS: dict[str, Plant] = {
     "parsed": Plant("T9", "the page parses what memories say", _texts_are_parsed, 4),
     "calls-home": Plant("T7", "every recall opens a connection", _calls_home),
     **PLANTS_OF_LIFE,
+    **PLANTS_OF_SAFETY,
 }
 """Name -> bug."""

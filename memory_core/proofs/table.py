@@ -2,6 +2,7 @@
 
 from memory_core.proofs import (
     authorising,
+    bloat,
     clocks,
     control,
     copies,
@@ -13,6 +14,7 @@ from memory_core.proofs import (
     hostile,
     hygiene,
     indexing,
+    inert,
     injecting,
     killing,
     limiting,
@@ -32,9 +34,9 @@ from memory_core.proofs import (
 from memory_core.proofs.row import Proof
 
 MODULES = (
-    killing, indexing, migrating, crowd, damage, modelled, hostile, long_texts, clocks, walls,
-    trust, injecting, authorising, limiting, viewing, waiting, sickening, offline, hygiene,
-    windows, copies, power, faults, quiet, erasing, crashing, control,
+    killing, indexing, bloat, migrating, crowd, damage, modelled, hostile, long_texts, clocks,
+    walls, trust, injecting, authorising, limiting, viewing, waiting, sickening, inert, offline,
+    hygiene, windows, copies, power, faults, quiet, erasing, crashing, control,
 )  # fmt: skip
 
 PROOFS: dict[str, Proof] = {proof.row: proof for module in MODULES for proof in module.PROOFS}

@@ -1,0 +1,63 @@
+"""Bugs to plant in what keeps data from being code, and stores small; `plants` gathers them."""
+
+import importlib
+import itertools
+from pathlib import Path
+from typing import Any
+
+from memory_core.index import embedded, sweep
+from memory_core.index.place import remove
+from memory_core.interchange import source
+from memory_core.journal.database import Database
+from memory_core.models import weights
+from memory_core.proofs.plant import Plant, Swap
+
+
+def _files_are_evaluated() -> list[Swap]:
+    honest = source.parsed
+
+    def parsed(text: str, where: str) -> object:
+        try:
+            return eval(text)  # the bug
+        except Exception:
+            return honest(text, where)
+
+    return [(source, "parsed", parsed)]
+
+
+def _models_are_trusted() -> list[Swap]:
+    from memory_core.embed import sentence_transformers as loader
+
+    def load(resolved: Any, device: str) -> Any:
+        library = importlib.import_module("sentence_transformers")
+        return library.SentenceTransformer(
+            str(resolved.path), device=device, trust_remote_code=True
+        )
+
+    return [(weights, "_refuse_code", lambda path: None), (loader, "_load", load)]
+
+
+def _old_indexes_stay() -> list[Swap]:
+    numbers = itertools.count()
+
+    def keep(path: Path) -> None:
+        if path.is_dir():
+            path.rename(path.with_name(f"old-{next(numbers)}-{path.name}"))
+        else:
+            remove(path)
+
+    return [(embedded, "remove", keep), (sweep, "remove", keep)]
+
+
+def _files_stay_open() -> list[Swap]:
+    held: list[Database] = []
+    return [(Database, "close", lambda self: held.append(self))]
+
+
+PLANTS_OF_SAFETY: dict[str, Plant] = {
+    "evaluated": Plant("T6", "an import file is evaluated", _files_are_evaluated, 1),
+    "hoarding": Plant("I4", "what an index was before stays beside it", _old_indexes_stay),
+    "leaking": Plant("I4", "a closed store keeps its files open", _files_stay_open),
+    "trusting": Plant("T6", "a model's own code is trusted", _models_are_trusted, 4),
+}
+"""Name -> bug."""
