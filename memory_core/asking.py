@@ -25,6 +25,10 @@ logger = logging.getLogger(__name__)
 PATIENCE = 2.0
 """Seconds a recall without a deadline embeds what is pending; the worker does the rest."""
 
+LOADING = 0.5
+"""Seconds beyond which the model was not embedding a query but loading, as at the first recall of
+a process: what is pending gets its time after that."""
+
 ATTEMPTS = 3
 """Recalls begun anew when a memory is erased under them, before the caller is told."""
 
@@ -195,15 +199,17 @@ def _seq(parts: Parts, request: Request) -> int:
 
 def _embedded(parts: Parts, query: Query, pending: int) -> tuple[Query, tuple[Note, ...]]:
     notes: list[Note] = []
-    if pending:
-        text = f"{pending} memories not embedded yet: found by their words only"
-        notes.append(Note("not_embedded", text, degraded=True))
+    begun = time.monotonic()
     try:
-        vector = parts.encoder.encode(query.text, query.deadline)
-        return replace(query, vector=vector), tuple(notes)
+        query = replace(query, vector=parts.encoder.encode(query.text, query.deadline))
+        if pending and query.deadline is None and time.monotonic() - begun > LOADING:
+            pending = parts.catchup.absorb(time.monotonic() + PATIENCE)
     except ModelMismatch:
         raise  # its vectors would rank wrongly, and nobody would see it
     except ModelError as error:
         logger.warning("the query could not be embedded: %s", type(error).__name__)
         notes.append(Note(NO_VECTOR, f"the query was not embedded: {error}", degraded=True))
-        return query, tuple(notes)
+    if pending:
+        text = f"{pending} memories not embedded yet: found by their words only"
+        notes.insert(0, Note("not_embedded", text, degraded=True))
+    return query, tuple(notes)

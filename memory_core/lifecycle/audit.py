@@ -13,6 +13,7 @@ It reads and writes nothing.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from memory_core.journal.journal import Pending
 from memory_core.lifecycle.conflicts import conflicts
 from memory_core.lifecycle.duplicates import duplicates_plan
 from memory_core.lifecycle.forgetting import decay_plan
@@ -51,11 +52,23 @@ def audit(manager: MemoryManager) -> Audit:
         {
             "duplicate": [line.split()[0] for line in repeats],
             "echo": _echoes(memories),
-            "stale": sorted({found.earlier.id for found in conflicts(memories)}),
+            "stale": sorted(_stale(manager, memories)),
             "faded": [line.split()[1].rstrip(":") for line in faded],
             "secret": [m.id for m in memories if FLAG in m.metadata or find_secrets(m.text)],
         },
     )
+
+
+def _stale(manager: MemoryManager, memories: Sequence[Memory]) -> set[str]:
+    """Return what contradicts a later memory, but for pairs that were reviewed and let stand."""
+    with manager.journal.database.read() as connection:
+        proposals = Pending(connection, manager.journal.identity.ns_id).proposals()
+    stand = {frozenset(row[1:3]) for row in proposals if row[4] is not None}
+    return {
+        one.earlier.id
+        for one in conflicts(memories)
+        if frozenset((int(one.earlier.id, 16), int(one.later.id, 16))) not in stand
+    }
 
 
 def _echoes(memories: Sequence[Memory]) -> list[str]:

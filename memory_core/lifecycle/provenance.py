@@ -19,7 +19,7 @@ from memory_core.lifecycle.erasing import doomed_ids, erase_where
 from memory_core.lifecycle.policies import Plan, carry_out
 from memory_core.lineage import ORDER, ceiling, least, lowered, trust_of
 from memory_core.manager import MemoryManager
-from memory_core.types import Draft, Memory, State, Trust
+from memory_core.types import Draft, Memory, Receipt, State, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Purged:
     derived: int
     entry: int | None
     """The run's entry, to undo it by; None when it was erased, or nothing was there."""
+    receipts: tuple[Receipt, ...] = ()
+    """Of an erasure."""
 
 
 def derive(manager: MemoryManager, text: str, sources: Sequence[str], **fields: object) -> Memory:
@@ -145,6 +147,7 @@ def purge(
     source: str | None = None,
     writer: str | None = None,
     erase: bool = False,
+    dry_run: bool = False,
 ) -> Purged:
     """Remove a poisoned source and everything that was derived from it.
 
@@ -153,6 +156,7 @@ def purge(
         source: every memory that ever had this source, such as "tool".
         writer: every memory that this writer wrote; with `source` both must hold.
         erase: remove every trace; else they are forgotten in one run that can be undone.
+        dry_run: only say what would go.
 
     Raises:
         InvalidInput: neither is given.
@@ -162,9 +166,9 @@ def purge(
     if not where:
         raise InvalidInput("name a source or a writer to purge")
     roots = doomed_ids(manager, where)
-    if erase:
+    if erase and not dry_run:
         receipts = erase_where(manager, where)
-        return Purged(tuple(r.id for r in receipts), len(receipts) - len(roots), None)
+        return Purged(tuple(r.id for r in receipts), len(receipts) - len(roots), None, receipts)
     every = dict.fromkeys(number_of(id) for id in roots)
     with manager.journal.database.read() as connection:
         state = Pending(connection, manager.journal.identity.ns_id)
@@ -172,7 +176,7 @@ def purge(
             every |= dict.fromkeys(state.derived_from(root))
         seen = [number for number in every if _recallable(state, number)]
     plan = Plan("purge", [Forgotten(number, "purge") for number in seen])
-    done = carry_out(manager, plan)
+    done = carry_out(manager, plan, dry_run=dry_run)
     return Purged(tuple(f"{number:016x}" for number in every), len(every) - len(roots), done.entry)
 
 

@@ -16,7 +16,15 @@ def counts(memory: MemoryManager) -> dict[str, Any]:
             " FROM memories WHERE ns_id = ? AND seq_to IS NULL",
             (ns_id,),
         ) or (0, 0, 0)
-        links = one(connection, "SELECT count(*) FROM links WHERE ns_id = ?", (ns_id,)) or (0,)
+        vectors = one(
+            connection,
+            "SELECT count(*) FROM vector_docs d JOIN fingerprints f ON f.ns_id = d.ns_id"
+            " AND f.fp_id = d.fp_id WHERE d.ns_id = ? AND f.digest = ?",
+            (ns_id, memory.parts.embedder.fingerprint.digest),
+        ) or (0,)
+        links = one(
+            connection, "SELECT count(*) FROM links WHERE ns_id = ? AND seq_to IS NULL", (ns_id,)
+        ) or (0,)
     table = memory.journal.vectors(memory.parts.embedder.fingerprint.digest)
     return {
         "namespace": memory.namespace,
@@ -25,6 +33,6 @@ def counts(memory: MemoryManager) -> dict[str, Any]:
         "live": row[1],
         "sessions": row[2],
         "links": links[0],
-        "vectors": table.count(),
+        "vectors": vectors[0],
         "pending": table.pending_count(),
     }

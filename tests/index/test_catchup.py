@@ -1,6 +1,7 @@
 """Catching up: every text gets its vector, those of like length together."""
 
 import itertools
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memory_core import open_memory
+from memory_core import asking, open_memory
 from memory_core.embed.base import CANARY, Vectors
 from memory_core.embed.hashing import HashEmbedder
 from memory_core.errors import EmbeddingFailed, ModelMismatch
@@ -119,6 +120,36 @@ def test_the_worker_outlives_what_an_embedder_raises(
             time.sleep(0.05)
         assert memory.recall("tea").status == "ok"
         assert memory.parts.catchup._thread is worker
+
+
+class Loading(HashEmbedder):
+    """Takes its time to be there, as a model that is read from disk."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(32)
+        self._lock, self._left = threading.Lock(), seconds
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        with self._lock:
+            time.sleep(self._left)
+            self._left = 0.0
+        return super().encode_documents(texts)
+
+    def encode_query(self, text: str) -> Vectors:
+        return self.encode_documents([text])[0]
+
+
+def test_what_is_pending_gets_its_time_once_the_model_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_memory(tmp_path, embedder=HashEmbedder(32)) as memory:
+        memory.parts.catchup.close()
+        memory.store_many(texts(9))
+    monkeypatch.setattr(asking, "PATIENCE", 0.2)
+    monkeypatch.setattr(asking, "LOADING", 0.1)
+    with open_memory(tmp_path, embedder=Loading(0.8)) as memory:
+        result = memory.recall("tea")
+        assert "not_embedded" not in {note.code for note in result.notes}
 
 
 class Changed(HashEmbedder):

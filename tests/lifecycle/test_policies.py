@@ -7,6 +7,7 @@ from memory_core.lifecycle.audit import audit
 from memory_core.lifecycle.duplicates import duplicates_plan
 from memory_core.lifecycle.forgetting import Decay, age_plan, capacity_plan, decay_plan
 from memory_core.lifecycle.policies import carry_out, pin, runs, undo
+from memory_core.lifecycle.review import propose, reject
 from memory_core.manager import MemoryManager
 from memory_core.testing import ManualClock, temporary_memory
 
@@ -163,6 +164,9 @@ def test_an_audit_counts_what_is_wrong() -> None:
         head = memory.journal.head
         found = audit(memory)
         assert memory.journal.head == head
+        (proposal,) = propose(memory)
+        reject(memory, proposal.id)
+        assert audit(memory).ids["stale"] == []
     assert (found.memories, list(found.ids["echo"]), list(found.ids["secret"])) == (
         5, [echo], [secret],
     )  # fmt: skip

@@ -63,13 +63,19 @@ def test_a_purge_takes_the_source_and_everything_derived() -> None:
         derived = [page.id]
         for n in range(5):
             derived.append(derive(memory, f"The harbour is closed, they say {n}", derived[-1:]).id)
+        head = memory.journal.head
+        planned = purge(memory, writer="evil.example", dry_run=True)
+        assert (set(planned.ids), planned.entry) == (set(derived), None)
+        assert purge(memory, writer="evil.example", erase=True, dry_run=True) == planned
+        assert memory.journal.head == head
         gone = purge(memory, writer="evil.example")
         assert (set(gone.ids), gone.derived) == (set(derived), 5)
         assert [hit.id for hit in memory.recall("is the harbour closed", k=9).hits] == [kept.id]
         assert gone.entry is not None
         assert undo(memory, gone.entry) == 6
         assert len(memory.list()) == 7
-        assert purge(memory, writer="evil.example", erase=True).derived == 5
+        erased = purge(memory, writer="evil.example", erase=True)
+        assert (erased.derived, [one.residue for one in erased.receipts]) == (5, [0] * 6)
         assert [one.id for one in memory.list()] == [kept.id]
         assert memory.journal.verify() == []
         with pytest.raises(InvalidInput, match="name a source"):

@@ -60,6 +60,27 @@ def test_each_verb_stands_where_it_is_looked_for() -> None:
     assert set(every.commands) - set(quick.VERBS) - set(quick.GROUPS) == {"serve", "train"}
 
 
+def test_counts_are_of_what_is_there(home: Path) -> None:
+    for text in ("one", "two"):
+        run("store", text, home=home)
+    ids = [one["id"] for one in json.loads(within("--json", "list", home=home))]
+    within("link", ids[0], ids[1], "near", home=home)
+    within("recall", "one", home=home)
+    counted = json.loads(within("--json", "stats", home=home))
+    assert (counted["memories"], counted["vectors"], counted["links"]) == (2, 2, 1)
+    within("erase", "--everything", home=home)
+    counted = json.loads(within("--json", "stats", home=home))
+    assert (counted["memories"], counted["vectors"], counted["links"]) == (0, 0, 0)
+
+
+def test_a_question_for_an_action_sees_trusted_memories_only(home: Path) -> None:
+    run("store", "pay Bob first", "--source", "tool", home=home)
+    assert "pay Bob" in within("recall", "pay Bob", home=home)
+    assert "pay Bob" not in within("recall", "pay Bob", "--for-action", home=home)
+    assert "would forget 1" in within("purge", "--source", "tool", "--dry-run", home=home)
+    assert "residue 0 bytes" in within("purge", "--source", "tool", "--erase", home=home)
+
+
 def test_counting_loads_no_other_verb(home: Path) -> None:
     run("store", "Ana likes tea", home=home)
     code = (

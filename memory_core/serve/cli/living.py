@@ -139,17 +139,25 @@ def purge(
     source: Annotated[str | None, typer.Option(help="Such as tool or document.")] = None,
     writer: Annotated[str | None, typer.Option(help="Which page, tool or agent.")] = None,
     erase: Annotated[bool, typer.Option(help="Remove every trace; cannot be undone.")] = False,
+    dry_run: Dry = False,
 ) -> None:
     """Remove a poisoned source and everything that was derived from it."""
     options: Session = context.obj
     with options.open() as memory:
-        gone = provenance.purge(memory, source=source, writer=writer, erase=erase)
-    what = "erased" if erase else "forgot"
+        gone = provenance.purge(memory, source=source, writer=writer, erase=erase, dry_run=dry_run)
+    what = ("would erase" if erase else "would forget") if dry_run else (
+        "erased" if erase else "forgot")  # fmt: skip
     told = f"{what} {len(gone.ids)} memories, {gone.derived} of them derived"
     if gone.entry is not None:
         told += f"; undo with: memory lifecycle undo {gone.entry}"
-    value = {"ids": list(gone.ids), "derived": gone.derived, "entry": gone.entry}
+    left = [receipt.residue for receipt in gone.receipts]
+    told += f"; residue {sum(r or 0 for r in left)} bytes" if left and None not in left else ""
+    told += "; residue unknown, see --json" if None in left else ""
+    value = {"ids": list(gone.ids), "derived": gone.derived, "entry": gone.entry,
+             "receipts": list(gone.receipts)}  # fmt: skip
     options.emit(value, told)
+    if any(residue != 0 for residue in left):
+        raise typer.Exit(3)
 
 
 def audit(context: typer.Context) -> None:

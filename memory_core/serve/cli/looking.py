@@ -19,13 +19,16 @@ def recall(
     known_at: Annotated[str | None, typer.Option(help="Store time.")] = None,
     now: Annotated[str | None, typer.Option(help="The moment to count from.")] = None,
     session: Annotated[str | None, typer.Option(help="Only this session.")] = None,
+    for_action: Annotated[
+        bool, typer.Option("--for-action", help="Only memories of trusted sources.")
+    ] = False,
 ) -> None:
     """Recall what answers a question best."""
     options: Session = context.obj
     with options.open() as memory:
         result = memory.recall(
             question, k=k, token_budget=budget, as_of=as_of, known_at=known_at, now=now,
-            where=None if session is None else {"session": session},
+            where=None if session is None else {"session": session}, for_action=for_action,
         )  # fmt: skip
         if options.json:
             options.emit(as_dict(result, explain), "")
