@@ -5,7 +5,7 @@ since, so a chat that stores two turns a minute never re-reads its past.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from memory_core.answers import Facts, Query
 from memory_core.forking import keep_open
 from memory_core.journal.codes import CODE, KINDS, NEVER, SOURCES, STATES, TRUSTS
+from memory_core.journal.names import Names
 from memory_core.journal.schema import BY_END
 from memory_core.journal.turns import TurnOrder
 
@@ -26,11 +27,12 @@ _FIELDS: tuple[tuple[str, str], ...] = (
     ("occurred_at", "i8"), ("stored_at", "i8"), ("valid_from", "i8"), ("valid_to", "i8"),
     ("importance", "f4"), ("reinforced", "i4"), ("kind", "u1"), ("source", "u1"),
     ("trust", "u1"), ("state", "u1"), ("asks", "u1"), ("slot", "i4"), ("before", "i4"),
+    ("session", "i4"), ("speaker", "i4"),
 )  # fmt: skip
 _SELECT = (
     f"SELECT version, doc, number, ifnull(seq_to, {NEVER}), terms, occurred_at, stored_at,"
     f" ifnull(valid_from, -{NEVER}), ifnull(valid_to, {NEVER}), importance, reinforced, kind,"
-    " source, trust, state, asks, session FROM memories WHERE ns_id = ? AND version > ?"
+    " source, trust, state, asks, session, speaker FROM memories WHERE ns_id = ? AND version > ?"
     " ORDER BY version"
 )
 _VALID_STATES = np.array(
@@ -61,6 +63,8 @@ class Snapshot:
 
     seq: int
     columns: dict[str, NDArray[Any]] = field(repr=False)
+    speakers: Sequence[str] = field(default=(), repr=False)
+    """The names that the column "speaker" gives by place; -1 there for none."""
 
     def current(self) -> NDArray[np.bool_]:
         """Return the mask of rows that are the newest version of their memory at `seq`."""
@@ -134,7 +138,8 @@ class Columns:
                 self._extend(connection)
                 self._seq = seq
             columns = {name: column[: self._size] for name, column in self._columns.items()}
-        return Snapshot(seq if at is None else at, columns)
+            speakers = self._speakers.names
+        return Snapshot(seq if at is None else at, columns, speakers)
 
     def forget(self) -> None:
         """Start over: rows were erased or rebuilt."""
@@ -144,6 +149,7 @@ class Columns:
     def _reset(self) -> None:
         self._columns = {name: np.empty(1024, dtype=kind) for name, kind in _FIELDS}
         self._order = TurnOrder()
+        self._sessions, self._speakers = Names(), Names()
         self._size = 0
         self._seq = 0
 
@@ -166,8 +172,12 @@ class Columns:
 
     def _append(self, fresh: list[tuple[Any, ...]]) -> None:
         grown = self._size + len(fresh)
-        *columns, sessions = zip(*fresh, strict=True)
-        places = self._order.extend(self._size, columns[2], sessions)
+        *columns, sessions, speakers = zip(*fresh, strict=True)
+        places = (
+            *self._order.extend(self._size, columns[2], sessions),
+            self._sessions.codes(sessions),
+            self._speakers.codes(speakers),
+        )
         for (name, kind), values in zip(_FIELDS, (*columns, *places), strict=True):
             column = self._columns[name]
             if grown > len(column):

@@ -20,6 +20,7 @@ from memory_core.journal.journal import Journal
 from memory_core.journal.lexical import POSTING, Lexicon, Postings, indexed
 from memory_core.journal.links import LinkReader
 from memory_core.journal.memories import stored_memory
+from memory_core.journal.names import NONE, Names
 from memory_core.journal.turns import asks
 from memory_core.journal.where import matching
 from memory_core.terms import term_counts
@@ -48,7 +49,11 @@ class Hypothetical:
         }
         counts = [term_counts(indexed(event.text, event.speaker)) for event in events]
         self._lexicon = _Lexicon(journal.identity.ns_id, dict(zip(self.docs, counts, strict=True)))
-        self._snapshot = Snapshot(self.seq, self._columns(events, counts, at))
+        known = Names(journal.snapshot().speakers)
+        voices = known.codes(event.speaker for event in events)
+        columns = self._columns(events, counts, at)
+        columns["speaker"][len(columns["speaker"]) - len(events) :] = voices
+        self._snapshot = Snapshot(self.seq, columns, known.names)
 
     @property
     def seq(self) -> int:
@@ -121,6 +126,7 @@ def _row(event: Stored, doc: int, place: int, measured: tuple[int, int]) -> dict
         "importance": event.importance, "kind": CODE["kind"][event.kind],
         "source": CODE["source"][event.source], "trust": CODE["trust"][event.trust],
         "state": CODE["state"]["live"], "asks": asks(event.text), "slot": place, "before": -1,
+        "session": NONE,
     }  # fmt: skip
 
 

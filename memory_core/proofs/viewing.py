@@ -93,13 +93,16 @@ def _payload(chance: random.Random) -> str:
 
 
 def _fill(home: Path, texts: list[str]) -> None:
-    """Put every text into every field; the second store gets the same, letter for letter."""
+    """Put every text into every field; the second store gets the same, letter for letter.
+
+    The speaker has a word before it, so that no question names it: that would add a note.
+    """
     namespace = texts[0][:60].replace("\x00", "")
     with open_memory(home, namespace=namespace, **SETTINGS) as memory:
         moment = "2026-01-01T10:00:00Z"
         stored = memory.store_many(
             {
-                "text": f"{text} {number}", "role": "user", "speaker": text[:60],
+                "text": f"{text} {number}", "role": "user", "speaker": f"by {text}"[:60],
                 "session": text[:60], "subject": f"{number} {text}"[:60], "attribute": text[:60],
                 "key": f"{text[:60]} {number}", "metadata": {text[:60]: text[:200]},
                 "occurred_at": moment, "importance": 0.5,

@@ -113,6 +113,26 @@ class View:
         """Return the eligible texts before and after docs `(n,)` in their sessions."""
         return self._neighbours.of(docs)
 
+    def sessions(self, docs: Docs) -> Docs:
+        """Return a number for the session of each of the docs `(n,)`, -1 for none."""
+        return self._of("session", docs)
+
+    def speakers(self, docs: Docs) -> Docs:
+        """Return the place in `names` of who said each of the docs `(n,)`, -1 for nobody."""
+        return self._of("speaker", docs)
+
+    @once
+    def names(self) -> dict[int, str]:
+        """Who speaks in the texts that the query may see, by place."""
+        rows = self.eligible.row_of_doc
+        codes = self.snapshot.columns["speaker"][rows[rows >= 0]]
+        counts = np.bincount(codes[codes >= 0])
+        return {code: self.snapshot.speakers[code] for code in np.flatnonzero(counts).tolist()}
+
+    def _of(self, column: str, docs: Docs) -> Docs:
+        values: Docs = self.snapshot.columns[column][self.eligible.rows(docs)].astype(np.int64)
+        return values
+
     def docs_of(self, ids: Sequence[str]) -> Docs:
         """Return the docs of those memories that are eligible, in journal order."""
         columns = self.snapshot.columns

@@ -27,7 +27,7 @@ from memory_core.recall.relevance import is_pinned, sigmoid
 
 COUNT = 64
 BATCH = 16
-UNJUDGED = -4.0  # below any judged hit: the other terms sum to 3.2 at most by default
+UNJUDGED = -6.0  # below any judged hit: the other terms sum to 5.6 at most by default
 RESERVE = 0.005  # seconds left to score, diversify and pack; measured below 3 ms
 
 Logits = NDArray[np.float32]

@@ -12,6 +12,8 @@ from memory_core.recall.repeats import RepeatStage
 from memory_core.recall.rerank import Reranker, RerankStage
 from memory_core.recall.retrieve import DenseStage, LexicalStage
 from memory_core.recall.score import Boosts, ScoreStage
+from memory_core.recall.session import SessionStage
+from memory_core.recall.speaker import SpeakerStage
 from memory_core.recall.spread import Links, SpreadStage
 from memory_core.recall.temporal import TemporalStage
 from memory_core.terms import terms
@@ -41,7 +43,9 @@ def stages_of(
         ContextStage(reader, fuse),
         SpreadStage(reader, links, fuse),
         TemporalStage(),
+        SpeakerStage(reader),
         RerankStage(reranker, settings.rerank_count, reader=reader),
+        SessionStage(reader),
         ScoreStage(_boosts(settings), min_relevance=settings.min_relevance),
         RepeatStage(links),
         CapStage(settings.untrusted_share),

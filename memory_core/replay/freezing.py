@@ -194,7 +194,7 @@ def _where(parts: Parts, how: Freezing) -> Any:
 
 def _steps(how: Freezing) -> dict[str, dict[str, Any]]:
     """Return what the stages changed that need a model, or the words that are not there."""
-    wanted = (RERANK, "temporal") if how.redact else (RERANK,)
+    wanted = (RERANK, "temporal", "speaker") if how.redact else (RERANK,)
     recorded: dict[str, dict[str, Any]] = {}
     before: dict[int, Any] = {}
     for step in how.run.steps:

@@ -29,7 +29,7 @@ from memory_core.replay.recording import Recording
 from memory_core.types import from_micros
 
 WIDE = 2048  # the most candidates that settings allow
-RANKING = ("fuse", "context", "spread", "temporal", "rerank", "score")
+RANKING = ("fuse", "context", "spread", "temporal", "speaker", "rerank", "session", "score")
 """Stages that order candidates; the last one that let a memory fall behind k lost it."""
 BATCH = 500
 
@@ -53,8 +53,8 @@ class Fate(Printed):
     """Whether it was recalled and stands in the packed context."""
     stage: str
     """What decided: "recalled", "budget", "threshold", "diversity", "cap", "repeats", "reranker",
-    "score",
-    "temporal", "context", "spread", "fusion", "dense", "lexical", "filter", "trust",
+    "score", "session", "speaker", "temporal", "context", "spread", "fusion", "dense", "lexical",
+    "filter", "trust",
     "not valid yet", "expired", "superseded", "forgotten", "invalidated", "erased",
     "not embedded" or "not stored"."""
     detail: str

@@ -9,7 +9,7 @@ from memory_core.answers import Hits
 from memory_core.recall.batching import Cost, Pair, bucketed
 from memory_core.recall.passages import passage
 from memory_core.recall.relevance import sigmoid
-from memory_core.recall.rerank import RESERVE, Blend, RerankStage
+from memory_core.recall.rerank import RESERVE, UNJUDGED, Blend, RerankStage
 from memory_core.types import Span
 from tests.recall.world import Said, World, ask, hit
 
@@ -73,7 +73,7 @@ def test_what_is_beyond_the_count_keeps_its_order_below():
     _, hits = found(-9.0, 0.0, 5.0, 6.0)
     ranked = RerankStage(Numbers(), count=2)(ask("q"), hits)
     assert [h.version for h in ranked] == [2, 1, 3, 4]
-    assert ranked[2].terms["unjudged"] == -4.0
+    assert ranked[2].terms["unjudged"] == UNJUDGED
     assert "beyond its 2" in ranked[2].reasons[0]
     assert ranked[2].score == sum(ranked[2].terms.values())
 

@@ -11,6 +11,7 @@ from memory_core.answers import Facts, Hit, Query
 from memory_core.index.base import DenseAnswer
 from memory_core.journal.codes import CODE, NEVER
 from memory_core.journal.columns import Eligible, Snapshot
+from memory_core.journal.names import Names
 from memory_core.recall.reader import Reader
 from memory_core.terms import terms
 from memory_core.types import Memory, State, Trust, from_micros, to_micros
@@ -61,8 +62,11 @@ class World:
             "source": full(n, CODE["source"]["user"], dtype=np.uint8),
             "trust": full(n, CODE["trust"]["normal"], dtype=np.uint8),
             "state": full(n, CODE["state"]["live"], dtype=np.uint8),
+            "session": full(n, 0, dtype=np.int32),
         }
-        return Snapshot(n if seq is None else seq, columns)
+        names = Names()
+        columns["speaker"] = np.array(names.codes(s.speaker for s in self.said), dtype=np.int32)
+        return Snapshot(n if seq is None else seq, columns, names.names)
 
     def eligible(self, query: Query, snapshot: Snapshot) -> Eligible:
         return snapshot.eligible(query)
