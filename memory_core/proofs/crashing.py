@@ -17,6 +17,7 @@ from memory_core.errors import NotFound
 from memory_core.journal import erase as journal_erase
 from memory_core.journal.database import Database
 from memory_core.lifecycle import erase as lifecycle_erase
+from memory_core.lifecycle.provenance import derive
 from memory_core.manager import MemoryManager
 from memory_core.proofs.erasing import Subject
 from memory_core.proofs.nursery import READY, Life, Nursery, say
@@ -54,7 +55,7 @@ def prove_crashes(run: Run, findings: Findings) -> None:
             home = run.place / str(turn)
             _fill(home, run)
             for point in range(-1, len(POINTS)):
-                subject, traces = _prepare(home, run, turn * 100 + point)
+                subject, child, traces = _prepare(home, run, turn * 100 + point)
                 seconds = run.random.uniform(*LIFE) if point < 0 else None
                 arguments = {
                     "home": str(home), "id": subject.id, "point": point, "plant": run.planted
@@ -64,7 +65,7 @@ def prove_crashes(run: Run, findings: Findings) -> None:
                 reached = point < 0 or life.killed
                 findings.check(reached, f"nobody died {POINTS[point][0]}: {life.said[-1:]}")
                 with planted(run.planted):
-                    _judge(home, life, (subject, traces), findings, outcomes=outcomes)
+                    _judge(home, life, (subject, child, traces), findings, outcomes=outcomes)
     findings.measured |= outcomes
 
 
@@ -109,42 +110,54 @@ def _fill(home: Path, run: Run) -> None:
             Subject.of(run.random, number).store(memory)
 
 
-def _prepare(home: Path, run: Run, number: int) -> tuple[Subject, Traces]:
-    """Store, change and recall the memory that will be erased."""
+def _prepare(home: Path, run: Run, number: int) -> tuple[Subject, str, list[Traces]]:
+    """Store, change and recall the memory that will be erased, and derive another from it."""
     subject = Subject.of(run.random, number)
     with open_memory(home, embedder=EMBEDDER, index="exact") as memory:
         subject.store(memory)
         subject.change(memory, subject, number)
+        child = derive(memory, f"Whoever knows {subject.words[0]} is let in", [subject.id]).id
         memory.parts.catchup.drain()
         memory.recall(subject.question, k=3)
         memory.recall(memory.get(subject.id).text, k=1)
-        return subject, traces_of(memory, subject.id, subject.words)
+        ids = (subject.id, child)
+        return subject, child, [traces_of(memory, id, subject.words) for id in ids]
 
 
 def _judge(
     home: Path,
     life: Life,
-    about: tuple[Subject, Traces],
+    about: tuple[Subject, str, list[Traces]],
     findings: Findings,
     *,
     outcomes: dict[str, int],
 ) -> None:
-    subject, traces = about
+    subject, child, traces = about
     receipt = json.loads(life.said[0]) if life.said and life.said[0].startswith("{") else None
     if receipt is not None:
         outcomes["receipts"] += 1
-        left = scan(home, [traces])
+        left = scan(home, traces)
         findings.check(not left, f"a receipt was given and {len(left)} traces are left: {left[:1]}")
     with open_memory(home, embedder=EMBEDDER, index="exact") as memory:
         findings.check(memory.journal.verify() == [], "the chain is broken")
+        derived = _is_there(memory, child)
         if _is_whole(memory, subject):
+            findings.check(derived, "what was derived is gone, and its source is there")
             outcomes["present"] += 1
             findings.check(receipt is None, "a receipt was given for what is still there")
             memory.erase(subject.id)
             return
         outcomes["erased"] += 1
-        left = [*scan(home, [traces]), *told(memory, [traces])]
+        findings.check(not derived, "what was derived outlived its source")
+        left = [*scan(home, traces), *told(memory, traces)]
         findings.check(not left, f"erased, and {len(left)} traces are left: {left[:1]}")
+
+
+def _is_there(memory: MemoryManager, id: str) -> bool:
+    try:
+        return memory.get(id).state == "live"
+    except NotFound:
+        return False
 
 
 def _is_whole(memory: MemoryManager, subject: Subject) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from memory_core.build import open_memory
 from memory_core.lifecycle import erase as lifecycle_erase
 from memory_core.manager import MemoryManager
+from memory_core.proofs.kin import prove_kin
 from memory_core.proofs.plants import planted
 from memory_core.proofs.residue import Traces, recorded, scan, told, traces_of
 from memory_core.proofs.row import Findings, Proof, Run
@@ -17,6 +18,7 @@ from memory_core.types import Receipt
 
 INDEXES = ("exact", "chroma")
 ERASED_SHARE = 10  # one in ten
+KIN_SHARE = 15
 
 
 def prove_erasure(run: Run, findings: Findings) -> None:
@@ -34,6 +36,10 @@ def prove_erasure(run: Run, findings: Findings) -> None:
             kept = len(memory.list(limit=10 * run.size))
         expected = run.size - len(traces)
         findings.check(kept == expected, f"{kept} memories left, {expected} were not erased")
+        with planted(run.planted):
+            count = max(run.size // KIN_SHARE, 2)
+            words = [Subject.of(run.random, number).words for number in range(count)]
+            prove_kin(run.place / f"{index}-kin", index, words, findings)
 
 
 def _lived(home: Path, index: str, run: Run, findings: Findings) -> list[Traces]:

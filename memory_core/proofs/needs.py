@@ -8,7 +8,9 @@ import subprocess
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 
+import memory_core
 from memory_core.config import Settings
 from memory_core.errors import MemoryCoreError
 from memory_core.models.resolve import resolve
@@ -44,6 +46,14 @@ def page() -> str | None:
 def generator() -> str | None:
     """Return whether Hypothesis is missing."""
     return _extra("dev", ("hypothesis",))
+
+
+def checkout() -> str | None:
+    """Return what is missing to run the product's own tests."""
+    root = Path(memory_core.__file__).parents[1]
+    if not (root / "tests" / "test_manager.py").is_file():
+        return "the tests are not here; run it from a checkout of the repository"
+    return _extra("dev", ("pytest", "pytest_asyncio", "hypothesis"))
 
 
 def model() -> str | None:

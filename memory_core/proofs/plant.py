@@ -1,5 +1,6 @@
 """What a planted bug is: attributes of the product, replaced for one `with` block."""
 
+import builtins
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,13 @@ class Plant:
 
 @contextmanager
 def swapped(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Put `value` in the place of an attribute until the block ends."""
+    """Put `value` in the place of an attribute until the block ends.
+
+    Raises:
+        AttributeError: the product has no such name any more; the plant would change nothing.
+    """
+    if not hasattr(owner, name) and not hasattr(builtins, name):
+        raise AttributeError(f"{owner!r} has no {name!r} to replace")
     missing = object()
     honest = vars(owner).get(name, missing)
     setattr(owner, name, value)

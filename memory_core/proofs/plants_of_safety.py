@@ -5,10 +5,15 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import apsw
+
+from memory_core import build
 from memory_core.index import embedded, sweep
 from memory_core.index.place import remove
 from memory_core.interchange import source
+from memory_core.journal import erase
 from memory_core.journal.database import Database
+from memory_core.lifecycle import erase as lifecycle_erase
 from memory_core.models import weights
 from memory_core.proofs.plant import Plant, Swap
 
@@ -54,8 +59,31 @@ def _files_stay_open() -> list[Swap]:
     return [(Database, "close", lambda self: held.append(self))]
 
 
+def _links_end_with_the_opening() -> list[Swap]:
+    honest = lifecycle_erase.resume
+
+    def forgetting(journal: Any, reach: Any) -> int:
+        connection = apsw.Connection(str(journal.home / "journal.db"))
+        connection.execute("DELETE FROM links")
+        connection.close()
+        return honest(journal, reach)
+
+    return [(build, "resume", forgetting)]
+
+
+def _children_outlive() -> list[Swap]:
+    return [(erase, "derived_from", lambda connection, ns_id, number: [])]
+
+
+def _copies_are_not_told() -> list[Swap]:
+    return [(lifecycle_erase, "tell_copies", lambda journal: [])]
+
+
 PLANTS_OF_SAFETY: dict[str, Plant] = {
     "evaluated": Plant("T6", "an import file is evaluated", _files_are_evaluated, 1),
+    "linkless": Plant("C3", "an opening forgets the links", _links_end_with_the_opening),
+    "orphans": Plant("E1", "what was derived outlives an erasure", _children_outlive),
+    "untold": Plant("E1", "exports and backups are not told of erasures", _copies_are_not_told),
     "hoarding": Plant("I4", "what an index was before stays beside it", _old_indexes_stay),
     "leaking": Plant("I4", "a closed store keeps its files open", _files_stay_open),
     "trusting": Plant("T6", "a model's own code is trusted", _models_are_trusted, 4),

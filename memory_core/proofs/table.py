@@ -24,6 +24,7 @@ from memory_core.proofs import (
     offline,
     power,
     quiet,
+    reopening,
     sickening,
     trust,
     viewing,
@@ -34,9 +35,9 @@ from memory_core.proofs import (
 from memory_core.proofs.row import Proof
 
 MODULES = (
-    killing, indexing, bloat, migrating, crowd, damage, modelled, hostile, long_texts, clocks,
-    walls, trust, injecting, authorising, limiting, viewing, waiting, sickening, inert, offline,
-    hygiene, windows, copies, power, faults, quiet, erasing, crashing, control,
+    killing, indexing, bloat, migrating, crowd, damage, modelled, reopening, hostile, long_texts,
+    clocks, walls, trust, injecting, authorising, limiting, viewing, waiting, sickening, inert,
+    offline, hygiene, windows, copies, power, faults, quiet, erasing, crashing, control,
 )  # fmt: skip
 
 PROOFS: dict[str, Proof] = {proof.row: proof for module in MODULES for proof in module.PROOFS}
