@@ -78,9 +78,10 @@ class Settings(BaseSettings):
     """Where pulled models are kept."""
     metric: Literal["cosine", "dot", "l2"] = "cosine"
     """Similarity between vectors; fixed once a namespace has vectors."""
-    index: Literal["auto", "exact", "chroma", "ivf", "lsh", "hnsw"] = "auto"
+    index: Literal["auto", "exact", "chroma", "ivf", "lsh", "hnsw", "int8", "binary"] = "auto"
     """Which path finds dense candidates; `auto` takes Chroma from `crossover` vectors on, `ivf`,
-    `lsh` and `hnsw` keep an index of that family in memory (extra `faiss`)."""
+    `lsh` and `hnsw` keep an index of that family in memory, `int8` and `binary` scan quantised
+    vectors there (extra `faiss`)."""
     crossover: int = Field(default=1000, ge=0)
     """Number of vectors from which Chroma serves."""
     chroma_url: str | None = None

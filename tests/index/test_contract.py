@@ -17,7 +17,7 @@ from memory_core.errors import IndexUnavailable, InvalidSetting
 from memory_core.index.base import VectorIndex
 from memory_core.index.chroma import ChromaIndex
 from memory_core.index.derived import Derived
-from memory_core.index.faiss_index import FaissIndex
+from memory_core.index.faiss_index import DIRECTIONS, FaissIndex
 from memory_core.manager import MemoryManager
 from memory_core.metric import Metric, similarity
 from tests.index.world import KnownVectors, fill, found, nearest, opened, path_of
@@ -29,8 +29,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "ivf": {"index": "ivf", "crossover": 1},
     "lsh": {"index": "lsh", "crossover": 1},
     "hnsw": {"index": "hnsw", "crossover": 1},
+    "int8": {"index": "int8", "crossover": 1},
+    "binary": {"index": "binary", "crossover": 1},
 }
-RESIDENT = ("ivf", "lsh", "hnsw")
+RESIDENT = ("ivf", "lsh", "hnsw", "int8", "binary")
 COUNT = 400
 
 
@@ -167,9 +169,9 @@ def test_every_index_gives_the_metrics_similarities(
     index: VectorIndex
     if place in RESIDENT:
         pytest.importorskip("faiss", reason="the extra faiss is not installed")
-        if place == "lsh" and metric != "cosine":
+        if place in DIRECTIONS and metric != "cosine":
             with pytest.raises(InvalidSetting, match="use cosine"):
-                FaissIndex("lsh", 16, metric)
+                FaissIndex(place, 16, metric)  # type: ignore[arg-type]
             return
         index = FaissIndex(place, 16, metric)  # type: ignore[arg-type]
     elif place == "embedded":
@@ -192,6 +194,24 @@ def test_every_index_gives_the_metrics_similarities(
     index.close()
     with pytest.raises(IndexUnavailable):
         index.query(query, 7)
+
+
+def test_codes_are_those_of_sentence_transformers() -> None:
+    faiss = pytest.importorskip("faiss", reason="the extra faiss is not installed")
+    quantization = pytest.importorskip("sentence_transformers.util.quantization")
+    embedder = KnownVectors(20)
+    vectors = embedder.encode_documents([f"text {n}" for n in range(120)])
+    coded = {}
+    for family in ("int8", "binary"):
+        index = FaissIndex(family, 20, "cosine")  # type: ignore[arg-type]
+        index.add(np.arange(120), vectors)
+        held = index._index
+        codes = held.codes if family == "int8" else held.xb
+        coded[family] = faiss.vector_to_array(codes).reshape(120, -1).astype(int)
+    bits = quantization.quantize_embeddings(vectors[:, :16], "ubinary")
+    assert coded["binary"][:, :2].tolist() == bits.tolist()
+    bytes_ = quantization.quantize_embeddings(vectors, "uint8").astype(int)
+    assert np.abs(coded["int8"] - bytes_).max() <= 1  # faiss takes 256 steps, they take 255
 
 
 def test_families_grow_and_serve_while_they_do(tmp_path: Path) -> None:
