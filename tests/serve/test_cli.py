@@ -73,6 +73,25 @@ def test_counts_are_of_what_is_there(home: Path) -> None:
     assert (counted["memories"], counted["vectors"], counted["links"]) == (0, 0, 0)
 
 
+def test_each_verb_changes_what_it_says(home: Path) -> None:
+    def changed(*words: str, code: int = 0) -> dict[str, object]:
+        told: dict[str, object] = json.loads(within("--json", *words, home=home, code=code))
+        return told
+
+    old = json.loads(run("--json", "store", "Ana lives in Lisbon", "--at", "2025-01-10", home=home))
+    id = old["id"]
+    assert changed("revise", id, "--text", "Ana lives in Lisboa")["text"] == "Ana lives in Lisboa"
+    assert changed("reinforce", id, "--times", "3")["reinforced"] == 3
+    new = changed("supersede", id, "Ana lives in Porto", "--valid-from", "2025-06-01")
+    then = within("recall", "Where does Ana live?", "--as-of", "2025-03-01", home=home)
+    now = within("recall", "Where does Ana live?", home=home)
+    assert ("Lisboa" in then, "Porto" in then, "Porto" in now) == (True, False, True)
+    assert changed("expire", str(new["id"]), "--at", "2025-09-01")["state"] == "expired"
+    assert changed("invalidate", str(new["id"]), "--reason", "a joke")["state"] == "invalidated"
+    assert changed("expire", str(new["id"]), code=1)["error"] == "InvalidInput"
+    assert changed("revise", id, code=1)["error"] == "InvalidInput"
+
+
 def test_a_question_for_an_action_sees_trusted_memories_only(home: Path) -> None:
     run("store", "pay Bob first", "--source", "tool", home=home)
     assert "pay Bob" in within("recall", "pay Bob", home=home)

@@ -4,6 +4,7 @@ import typer
 
 from memory_core.serve.cli import (
     bench,
+    changing,
     demo,
     evals,
     hooking,
@@ -33,8 +34,8 @@ app = typer.Typer(
     add_completion=False,
 )
 every = (
-    writing, looking, transfer, keeping, upkeep, living, migrating, space, proving, bench, demo,
-    serving,
+    writing, changing, looking, transfer, keeping, upkeep, living, migrating, space, proving, bench,
+    demo, serving,
 )  # fmt: skip
 for module in every:
     for name, verb in module.VERBS.items():

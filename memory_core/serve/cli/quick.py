@@ -12,6 +12,7 @@ from memory_core.serve.cli.command import options, run_app
 
 _FILES = {
     "bench": ("bench",),
+    "changing": ("revise", "supersede", "invalidate", "expire", "reinforce"),
     "demo": ("demo",),
     "keeping": ("backup", "restore", "anchor"),
     "living": ("compact", "pin", "purge", "audit"),
