@@ -155,6 +155,11 @@ class Wiring(Protocol):
         """
         ...
 
+    @property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder that judges what is recalled; None without one."""
+        ...
+
     def reranker_named(self, name: str) -> Reranker:
         """Return another cross-encoder, by the name that the setting `reranker` takes.
 

@@ -13,7 +13,12 @@ import memory_core
 ROOT = Path(memory_core.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 MAX_LINES, MAX_FUNCTION, MAX_METHODS, MAX_POSITIONAL = 350, 40, 12, 4
-MANY_METHODS = {"MemoryManager": 18, "AsyncMemoryManager": 18, "Machine": 20}  # rules of C2
+MANY_METHODS = {
+    "MemoryManager": 18,
+    "AsyncMemoryManager": 18,
+    "Machine": 20,  # rules of C2
+    "CrewStorage": 15,
+}  # of their protocol
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("version", "errors", "limits", "types", "filters", "answers", "tokens", "passage", "forking"),

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.M | re.S)
 FRAMEWORKS = {
-    "agent_framework", "agents", "anthropic", "google", "langchain_core", "llama_index",
+    "agent_framework", "agents", "anthropic", "crewai", "google", "langchain_core", "llama_index",
     "pydantic_ai",
 }  # fmt: skip
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memory_adapters.extras import needs
-from memory_core import MemoryManager
+from memory_adapters.shelf import SHELF, Shelf, Value
+from memory_core import InvalidInput, MemoryManager
 
 with needs("strands-agents", "strands"):
     from strands.memory import MemoryEntry, MemoryStore
@@ -27,6 +28,9 @@ class StrandsStore(MemoryStore):
         max_search_results: how many memories a search returns, 1..200.
         writable: whether the agent may store.
         extraction: whether Strands hands every conversation's messages to `add_messages`.
+
+    Raises:
+        InvalidInput: the name is blank, or `max_search_results` out of range.
     """
 
     def __init__(
@@ -39,28 +43,32 @@ class StrandsStore(MemoryStore):
         writable: bool = True,
         extraction: Any = None,
     ) -> None:
+        if not name.strip():
+            raise InvalidInput("name must not be empty: the model's tools name the store by it")
         self.memory = memory
         self.name = name
         self.description = description
-        self.max_search_results = max_search_results
+        self.max_search_results = _counted(max_search_results)
         self.writable = writable
         self.extraction = extraction
         self._run = secrets.token_hex(8)
+        self._kept = Shelf(memory, "strands")
 
     async def search(
         self, query: str, options: Mapping[str, Any] | None = None
     ) -> list[MemoryEntry]:
-        """Return the memories that answer best."""
-        if not query.strip():
+        """Return the memories that answer best; none where the query has no word."""
+        asked = (options or {}).get("max_search_results")
+        k = self.max_search_results if asked is None else _counted(asked)
+        if not any(character.isalnum() for character in query):
             return []
-        k = (options or {}).get("max_search_results") or self.max_search_results
         result = await asyncio.to_thread(self.memory.recall, query, k=k)
         shown = () if result.status == "empty" else result.hits
         return [
             MemoryEntry(
                 content=hit.memory.text,
                 metadata={
-                    **hit.memory.metadata, "id": hit.id, "score": hit.score,
+                    **_given(hit.memory.metadata), "id": hit.id, "score": hit.score,
                     "source": hit.memory.source, "trust": hit.memory.trust.value,
                     "time": hit.memory.occurred_at.isoformat(),
                 },
@@ -69,11 +77,20 @@ class StrandsStore(MemoryStore):
         ]  # fmt: skip
 
     async def add(self, content: str, metadata: Mapping[str, Any] | None = None) -> str:
-        """Store one text that the agent chose to keep; return its id."""
+        """Store one text that the agent chose to keep; return its id.
+
+        The same text again is the same memory: an extraction that is retried adds nothing.
+
+        Raises:
+            InvalidInput: the text is blank, or the store is not to be written.
+        """
+        if not self.writable:
+            raise InvalidInput(f"the store is not writable; open {self.name!r} with writable=True")
+        if not content.strip():
+            raise InvalidInput("content must not be empty; pass what is to be kept")
         about = {key: v for key, v in (metadata or {}).items() if isinstance(v, str | int | float)}
-        stored = await asyncio.to_thread(
-            self.memory.store, content, source="assistant", kind="semantic", metadata=about
-        )
+        value = Value(content, about, {"source": "assistant", "kind": "semantic"})
+        stored = await asyncio.to_thread(self._kept.put, content.strip(), value)
         return stored.id
 
     async def add_messages(self, messages: Sequence[Any], context: Any = None) -> None:
@@ -89,3 +106,15 @@ class StrandsStore(MemoryStore):
                 drafts.append({"text": text, "role": role, "source": role, "key": key})
         if drafts:
             await asyncio.to_thread(self.memory.store_many, drafts)
+
+
+def _counted(number: int) -> int:
+    if not 1 <= number <= 200:
+        raise InvalidInput(
+            f"max_search_results must be at least 1 and at most 200, got {number}; pass such a one"
+        )
+    return number
+
+
+def _given(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metadata.items() if name != SHELF}

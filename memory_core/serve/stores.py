@@ -1,7 +1,8 @@
 """The namespaces of one home, opened when somebody needs them and shared by all who do.
 
 A lease keeps a memory open while it is used; idle ones are closed, the longest unused first, once
-too many are open. One embedder serves all. Reading a namespace that nobody has written is
+too many are open. One embedder and one cross-encoder serve all, but for namespaces that another
+model serves. Reading a namespace that nobody has written is
 `NotFound`: a question makes nothing.
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memory_core.errors import MemoryCoreError, StoreBusy, StoreClosed
+from memory_core.errors import MemoryCoreError, ModelMismatch, StoreBusy, StoreClosed
 from memory_core.limits import check_name
 
 if TYPE_CHECKING:  # opening is what costs time: a server listens before
@@ -50,6 +51,7 @@ class Stores:
     def __init__(self, home: Path, settings: Mapping[str, Any], *, most: int = MOST_OPEN) -> None:
         self.home = home
         self._settings = dict(settings)
+        self._models: Mapping[str, Any] = {}
         self._most = most
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._lock = threading.Lock()
@@ -107,8 +109,15 @@ class Stores:
         if self._closed:
             raise StoreClosed("the server is stopping; start it again")
         self._make_room()
-        memory = open_memory(self.home, namespace=namespace, create=create, **self._settings)
-        self._settings["embedder"] = memory.parts.embedder
+        where: dict[str, Any] = {"namespace": namespace, "create": create}
+        try:
+            memory = open_memory(self.home, **where, **{**self._settings, **self._models})
+        except ModelMismatch:
+            if not self._models or "embedder" in self._settings:
+                raise
+            memory = open_memory(self.home, **where, **self._settings)
+        else:
+            self._models = self._models or models_of(memory)
         held = self._open[namespace] = _Open(memory)
         return held
 
@@ -118,3 +127,10 @@ class Stores:
             if idle is None:
                 raise StoreBusy(f"{self._most} namespaces are in use; try again in a moment")
             self._open.pop(idle).memory.close()
+
+
+def models_of(memory: "MemoryManager") -> Mapping[str, Any]:
+    """Return the models of an open memory, for another namespace of the home to share."""
+    wiring = memory.parts.wiring
+    judge = None if wiring is None else wiring.reranker
+    return {"embedder": memory.parts.embedder, "reranker": "off" if judge is None else judge}

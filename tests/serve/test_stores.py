@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from memory_core.build import open_memory
 from memory_core.errors import InvalidInput, NotFound, StoreBusy, StoreClosed
-from memory_core.serve.stores import Stores
+from memory_core.recall.rerank import Reranker
+from memory_core.serve.stores import Stores, models_of
 
 
 def test_asking_makes_nothing(tmp_path: Path) -> None:
@@ -53,4 +55,30 @@ def test_many_threads_share_one_memory(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(seen) == 1
+    stores.close()
+
+
+@pytest.mark.model
+def test_namespaces_share_both_models(tmp_path: Path) -> None:
+    stores = Stores(tmp_path / "home", {})
+    with stores.lease("a", create=True) as a, stores.lease("b", create=True) as b:
+        first, second = models_of(a), models_of(b)
+        assert isinstance(first["reranker"], Reranker)
+        assert first["reranker"] is second["reranker"]
+        assert first["embedder"] is second["embedder"]
+    stores.close()
+
+
+def test_a_namespace_that_another_model_serves_opens_with_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for namespace, embedder in (("a", "hash"), ("b", "hash:64")):
+        with open_memory(tmp_path, namespace=namespace, embedder=embedder) as memory:
+            memory.store("Ana lives in Lisbon")
+            memory.parts.catchup.drain()
+    monkeypatch.delenv("MEMORY_EMBEDDER", raising=False)
+    stores = Stores(tmp_path, {})
+    with stores.lease("a") as a, stores.lease("b") as b, stores.lease("a") as again:
+        assert (a.parts.embedder.fingerprint, again) != (b.parts.embedder.fingerprint, b)
+        assert b.recall("Where does Ana live?").hits
     stores.close()

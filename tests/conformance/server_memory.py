@@ -1,13 +1,8 @@
-"""The same random calls to the reference memory server and to ours; every answer compared.
-
-npm install --prefix DIR @modelcontextprotocol/server-memory@2026.8.31
-python -m tests.peers.server_memory DIR [SEEDS]
-"""
+"""The same random calls to the reference memory server and to ours; every answer compared."""
 
 import asyncio
 import os
 import random
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,14 +11,27 @@ from mcp import Client, StdioServerParameters, stdio_client
 
 from memory_core.serve.mcp_graph import graph_server
 from memory_core.serve.stores import Stores
+from tests.conformance.fetching import node_packages
+from tests.conformance.suite import Result, judged
 
+PACKAGE = "@modelcontextprotocol/server-memory"
+VERSION = "2026.8.31"
 CALLS = 150
-ENTRY = "node_modules/@modelcontextprotocol/server-memory/dist/index.js"
+SEEDS = (1, 2, 3)
 NAMES = ("Ana", "ana", "Bo", "Bo ", "Ünal", 'O\'Neil "x"', "日本")
 TYPES = ("person", "place", "")
 RELATIONS = ("knows", "lives_in", "fears")
 TEXTS = ("likes tea", "likes tea ", "LIKES coffee", "a\nb", "<b>x</b>", "Ana: x", "日本 tea")
 QUERIES = ("tea", "TEA", "an", "person", "zzz", "日", "B", "")
+
+
+def run_server_memory(place: Path) -> Result:
+    """Start the reference on Node for each seed, and ask both the same."""
+    node, modules = node_packages([f"{PACKAGE}@{VERSION}"], place)
+    entry = modules / PACKAGE / "dist" / "index.js"
+    different = [line for seed in SEEDS for line in asyncio.run(compare(node, entry, seed))]
+    same = [f"call {n}" for n in range(len(SEEDS) * CALLS - len(different))]
+    return judged(same, different, {})
 
 
 def call(chance: random.Random) -> tuple[str, dict[str, Any]]:
@@ -67,33 +75,22 @@ async def answer(client: Client, name: str, arguments: dict[str, Any]) -> tuple[
     return bool(told.is_error), told.structured_content, texts
 
 
-async def compare(place: Path, seed: int) -> int:
-    chance, different = random.Random(seed), 0
+async def compare(node: Path, entry: Path, seed: int) -> list[str]:
+    """Return what was answered otherwise."""
+    chance, different = random.Random(seed), []
     with tempfile.TemporaryDirectory() as home:
         stores = Stores(Path(home) / "ours", {"embedder": "hash"})
         environment = {**os.environ, "MEMORY_FILE_PATH": f"{home}/theirs.jsonl"}
-        reference = StdioServerParameters(command="node", args=[str(place)], env=environment)
+        reference = StdioServerParameters(command=str(node), args=[str(entry)], env=environment)
         async with (
             Client(stdio_client(reference)) as theirs,
             Client(graph_server(stores, "ana")) as ours,
         ):
-            for _ in range(CALLS):
+            for n in range(CALLS):
                 name, arguments = call(chance)
                 expected = await answer(theirs, name, arguments)
                 if (found := await answer(ours, name, arguments)) != expected:
-                    different += 1
-                    print(f"{name} {arguments}\n  reference {expected}\n  ours      {found}")
+                    told = f"reference {expected}, ours {found}"
+                    different.append(f"seed {seed}, call {n}: {name} {arguments}: {told}")
         stores.close()
     return different
-
-
-def main(place: str, seeds: str = "3") -> None:
-    different = sum(
-        asyncio.run(compare(Path(place) / ENTRY, seed)) for seed in range(1, int(seeds) + 1)
-    )
-    print(f"{int(seeds) * CALLS} calls, {different} answered otherwise")
-    raise SystemExit(bool(different))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
