@@ -6,12 +6,13 @@ recalled into the prompt is not stored again, and the prompt only grows at its e
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from memory_core import limits
 from memory_core.answers import Hit, RecallResult
-from memory_core.errors import NotFound
+from memory_core.errors import InvalidInput, NotFound
 from memory_core.filters import Where
 from memory_core.hooks.block import MemoryBlock, Section, change_record
 from memory_core.hooks.conversation import Message, Placed, Running, last_user, text_of
@@ -138,6 +139,9 @@ class MemoryHooks:
     ) -> tuple[Memory, ...]:
         """Store the turn in one transaction, except what only repeats a recalled memory.
 
+        A reply that is nothing but memories is not stored; it reinforces them, since they were
+        used. One with words of its own is stored and names what it repeats in metadata `quotes`.
+
         Args:
             user: what the user said.
             reply: what the agent answered.
@@ -154,7 +158,7 @@ class MemoryHooks:
                 *self._drafts(reply, assistant, strict=True),
             ]
 
-        return self._safely("store", lambda: self._stored(drafts()), ())
+        return self._safely("store", lambda: self._told(reply, drafts), ())
 
     def on_tool_result(self, result: ToolResult | str) -> tuple[Memory, ...]:
         """Store what a tool answered, with source "tool"."""
@@ -249,6 +253,17 @@ class MemoryHooks:
         if not fresh.text.strip():
             return []
         return [quoting({"text": fresh.text, **side, "session": self.session}, fresh.quotes)]
+
+    def _told(
+        self, reply: str, drafts: Callable[[], list[dict[str, object]]]
+    ) -> tuple[Memory, ...]:
+        said = self._now.guard.fresh(reply, strict=True)
+        stored = self._stored(drafts())
+        if not said.text.strip():
+            for id in said.quotes:
+                with suppress(NotFound, InvalidInput):  # erased or forgotten since it was shown
+                    self._now.head += self.memory.reinforce(id).version == self._now.head + 1
+        return stored
 
     def _tool_drafts(self, value: ToolResult | str) -> list[dict[str, object]]:
         result = tool_result(value)

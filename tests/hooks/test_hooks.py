@@ -18,6 +18,7 @@ from memory_core import (
     open_memory,
 )
 from memory_core.embed.hashing import HashEmbedder
+from memory_core.serve.cli.tuning import pairs_of_store
 from memory_core.testing import temporary_memory
 
 
@@ -40,11 +41,33 @@ def test_what_is_said_in_one_session_is_known_in_the_next() -> None:
 
 def test_a_repeated_memory_is_not_stored_again() -> None:
     with temporary_memory() as memory:
-        memory.store("The gate code is 4471")
+        known = memory.store("The gate code is 4471")
         hooks = MemoryHooks(memory, session="s1")
         hooks.before_turn("What is the gate code?")
         stored = hooks.after_turn("What is the gate code?", "the gate  code is 4471")
         assert [m.text for m in stored] == ["What is the gate code?"]
+        assert memory.get(known.id).reinforced == 1  # it was of use
+        (example,) = pairs_of_store(memory)
+        assert (example.query, example.positive) == ("What is the gate code?", known.text)
+
+
+def test_a_reply_of_its_own_words_reinforces_nothing() -> None:
+    with temporary_memory() as memory:
+        known = memory.store("The gate code is 4471 and the key is under the fern")
+        hooks = MemoryHooks(memory, session="s1")
+        hooks.before_turn("What is the gate code?")
+        hooks.after_turn("What is the gate code?", "I would rather not say that aloud.")
+        assert memory.get(known.id).reinforced == 0
+
+
+def test_a_memory_erased_in_between_breaks_no_turn() -> None:
+    with temporary_memory() as memory:
+        known = memory.store("The gate code is 4471")
+        hooks = MemoryHooks(memory, session="s1")
+        hooks.before_turn("What is the gate code?")
+        memory.erase(known.id)
+        stored = hooks.after_turn("What is the code?", "the gate code is 4471")
+        assert [m.text for m in stored] == ["What is the code?"]
 
 
 def test_a_failing_memory_does_not_break_the_agent(tmp_path: Path) -> None:
