@@ -34,7 +34,7 @@ class AsyncMemoryManager:
         self.memory = memory
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="memory")
 
-    async def store(self, text: str, **fields: object) -> Memory:
+    async def store(self, text: str = "", **fields: object) -> Memory:
         """See `MemoryManager.store`."""
         return await self._call(self.memory.store, text, **fields)
 

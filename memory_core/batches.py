@@ -8,6 +8,8 @@ from memory_core.types import Draft, Drafts, Memory, Rejected, StoreReport
 from memory_core.writing import store
 
 BATCH = 256  # drafts a transaction: a reader waits for milliseconds
+MOST_BYTES = 67_108_864
+"""Bytes of files that drafts of one batch hold in memory, about."""
 
 
 def store_many(
@@ -20,15 +22,18 @@ def store_many(
         raise InvalidInput(f"progress is {type(progress).__name__}; pass a function or None")
     stored: list[Memory] = []
     errors: list[Rejected] = []
-    repeated, handled = 0, 0
+    repeated, handled, held = 0, 0, 0
     waiting: list[tuple[int, Draft]] = []
     for place, value in enumerate(drafts):
         handled = place + 1
         try:
-            waiting.append((place, parts.admission.admit(Draft.of(value))))
+            draft = parts.admission.admit(Draft.of(value))
+            waiting.append((place, draft))
+            held += weight(draft)
         except InvalidInput as error:
             errors.append(rejected(place, error))
-        if len(waiting) >= BATCH:
+        if len(waiting) >= BATCH or held > MOST_BYTES:
+            held = 0
             repeated += _flush(parts, waiting, stored, errors)
             if progress is not None:
                 progress(handled)
@@ -37,6 +42,12 @@ def store_many(
         progress(handled)
     ordered = sorted(errors, key=lambda error: error.position)
     return StoreReport(stored=tuple(stored), errors=tuple(ordered), repeated=repeated)
+
+
+def weight(draft: Draft) -> int:
+    """Return how many bytes of a file the draft holds in memory."""
+    one = draft.attachment
+    return len(one[0]) if one is not None and isinstance(one[0], bytes) else 0
 
 
 def rejected(place: int, error: Exception) -> Rejected:

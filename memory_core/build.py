@@ -13,6 +13,7 @@ from typing import Any
 
 from memory_core import config, limits
 from memory_core.answers import Stage
+from memory_core.attaching import sweep_if_due
 from memory_core.config import Settings
 from memory_core.embed.base import Embedder, Fingerprint
 from memory_core.embed.unit import UnitLength
@@ -166,7 +167,7 @@ def _wire(journal: Journal, settings: Settings, how: Opening) -> MemoryManager:
     table = journal.vectors(embedder.fingerprint.digest)
     writable = not journal.database.readonly
     derived = Derived(journal.home, journal.identity, table, settings, writable=writable)
-    filling = CatchUp(table, embedder, spec=how.spec, joining=how.joining)
+    filling = CatchUp(table, embedder, spec=how.spec, joining=how.joining, read=journal.media.read)
     catchup = filling if writable else IdleCatchUp(table, embedder)
     bounds = Bounds(settings.recordings_mb, settings.recordings_days)
     wired = Wired(journal, derived, settings, reranker)
@@ -178,6 +179,7 @@ def _wire(journal: Journal, settings: Settings, how: Opening) -> MemoryManager:
     reach = Reach(recordings.redact, derived.erased, recordings.drop)
     if writable:
         resume(journal, replace(reach, rebuild=partial(derived.erased, patience=SHORT)))
+        sweep_if_due(journal)
 
     return MemoryManager(
         Parts(

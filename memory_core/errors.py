@@ -6,6 +6,7 @@ Each message says what is wrong, where, and ends with what to do next.
     ├── InvalidInput            the caller's value is wrong; nothing was written  (a ValueError)
     │   ├── InvalidText         empty, blank, NUL-only, lone surrogates, too large
     │   ├── SecretRefused       the source is set to reject texts that hold secrets
+    │   ├── InvalidMedia        no image or sound that can be kept, or that the model can take
     │   ├── InvalidMetadata     None, NaN, nested, oversized
     │   ├── InvalidFilter       unknown field or operator in `where`
     │   ├── InvalidVector       NaN, infinite, zero or wrong-dimension vectors
@@ -46,6 +47,10 @@ class InvalidText(InvalidInput):
 
 class SecretRefused(InvalidInput):
     """A draft holds a secret, and its source is set to reject them."""
+
+
+class InvalidMedia(InvalidInput):
+    """A file that is no whole image or sound, or that nothing could ever find."""
 
 
 class InvalidMetadata(InvalidInput):

@@ -48,6 +48,16 @@ def check_text(text: object, where: str = "text") -> str:
     return text
 
 
+def check_reason(reason: str | None) -> None:
+    """Refuse a reason that could not be written down.
+
+    Raises:
+        InvalidText: not a string, blank, too long, or with lone surrogates.
+    """
+    if reason is not None:
+        check_text(reason, "reason")
+
+
 def check_unicode(text: str, where: str) -> str:
     """Return `text` unchanged if UTF-8 can carry it.
 

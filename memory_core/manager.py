@@ -12,6 +12,7 @@ from typing import Self
 
 from memory_core import asking, batches, limits, writing
 from memory_core.answers import RecallResult
+from memory_core.attaching import as_paths
 from memory_core.filters import Where
 from memory_core.journal.entries import Entry
 from memory_core.journal.events import Forgotten, Invalidated, Reinforced
@@ -43,19 +44,21 @@ class MemoryManager:
         return self.journal.namespace
 
     @spanned("upsert_memory")
-    def store(self, text: str, **fields: object) -> Memory:
+    def store(self, text: str = "", **fields: object) -> Memory:
         """Store one memory; it is durable on return, and embedded soon after.
 
         Args:
-            text: what to remember, 1 byte to 1 MiB of UTF-8.
-            **fields: the other fields of a `Draft`.
+            text: what to remember, 1 byte to 1 MiB of UTF-8; may be left out beside a file.
+            **fields: the other fields of a `Draft`; `image` and `audio` take a path as a string
+                too, so pass on none that you were sent.
 
         Raises:
             InvalidInput: naming the field; nothing was written.
             KeyReused: the key belongs to another text.
             NotStored, OutcomeUnknown, StoreBusy, StoreReadOnly: see their docstrings.
         """
-        (memory,), _ = writing.store(self.parts, [Draft.of({"text": text, **fields})])
+        draft = Draft.of({"text": text, **as_paths(fields)})
+        (memory,), _ = writing.store(self.parts, [draft])
         return memory
 
     @spanned("upsert_memory")
@@ -193,13 +196,13 @@ class MemoryManager:
             KeyReused: the key belongs to another text.
             NotFound: no such memory in this namespace.
         """
-        draft = Draft.of({"text": text, **fields})
+        draft = Draft.of({"text": text, **as_paths(fields)})
         return writing.supersede(self.parts, old_id, draft)
 
     @spanned("update_memory")
     def invalidate(self, id: str, reason: str | None = None) -> Memory:
         """Mark a memory as never having been true: no recall returns it, at any `as_of`."""
-        writing.check_reason(reason)
+        limits.check_reason(reason)
         return writing.change(self.parts, id, lambda number, at: Invalidated(number, reason))
 
     @spanned("update_memory")
@@ -227,7 +230,7 @@ class MemoryManager:
     @spanned("delete_memory")
     def forget(self, id: str, reason: str | None = None) -> Memory:
         """Stop recalling a memory; its history stays. See `erase` for removal."""
-        writing.check_reason(reason)
+        limits.check_reason(reason)
         return writing.change(self.parts, id, lambda number, at: Forgotten(number, reason))
 
     @spanned("delete_memory")

@@ -5,15 +5,27 @@ version of a stored text and never changes. Recall's values stand in `memory_cor
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
 
 from memory_core import limits
-from memory_core.errors import InvalidInput
+from memory_core.errors import InvalidInput, InvalidText
 from memory_core.limits import MetadataValue
+from memory_core.media import Attachment, Media, MediaKind, check_attachment
+from memory_core.moments import from_micros as from_micros
+from memory_core.moments import to_micros as to_micros
 
 Kind = Literal["episodic", "semantic", "procedural"]
 Source = Literal["user", "assistant", "tool", "document", "import", "derived"]
@@ -58,10 +70,15 @@ class Draft(BaseModel):
         'episodic'
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"required": ["text"]})
 
-    text: str
-    """What to remember; 1 byte to 1 MiB of UTF-8, kept byte for byte."""
+    text: str = ""
+    """What to remember; 1 byte to 1 MiB of UTF-8, kept byte for byte. Beside an image or audio it
+    is what is said of it, and may be left out."""
+    image: SkipJsonSchema[Attachment | None] = Field(default=None, repr=False)
+    """A PNG, JPEG, WebP or GIF file: its path or bytes, at most 32 MiB; kept byte for byte."""
+    audio: SkipJsonSchema[Attachment | None] = Field(default=None, repr=False)
+    """A WAV, FLAC, MP3 or Ogg file, likewise; one of the two."""
     kind: Kind = "episodic"
     role: str | None = None
     """Who produced it in the conversation: user, assistant, tool, system."""
@@ -90,6 +107,12 @@ class Draft(BaseModel):
     def _text(cls, value: object) -> str:
         return limits.check_text(value)
 
+    @field_validator("image", "audio", mode="plain")
+    @classmethod
+    def _attachment(cls, value: object, info: ValidationInfo) -> Attachment | None:
+        kind: MediaKind = "audio" if info.field_name == "audio" else "image"
+        return None if value is None else check_attachment(value, kind)
+
     @field_validator("metadata", mode="before")
     @classmethod
     def _metadata(cls, value: object) -> dict[str, MetadataValue]:
@@ -106,6 +129,9 @@ class Draft(BaseModel):
         if not isinstance(values, Mapping):
             return values
         checked = dict(values)
+        beside = checked.get("image") is not None or checked.get("audio") is not None
+        if beside and checked.get("text") in (None, ""):
+            checked.pop("text", None)
         for name in _NAMES:
             if checked.get(name) is not None:
                 limits.check_name(checked[name], name)
@@ -121,6 +147,21 @@ class Draft(BaseModel):
                 f"valid_from {self.valid_from} is not before valid_to {self.valid_to}; swap them"
             )
         return self
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.image is not None and self.audio is not None:
+            raise InvalidInput("image and audio in one draft; store two memories and link them")
+        if not self.text and self.attachment is None:
+            raise InvalidText("text is missing; write something that can be recalled")
+        return self
+
+    @property
+    def attachment(self) -> tuple[Attachment, MediaKind] | None:
+        """The image or audio and which of them it is, None without one."""
+        if self.image is not None:
+            return self.image, "image"
+        return None if self.audio is None else (self.audio, "audio")
 
     @classmethod
     def of(cls, value: "Draft | Mapping[str, object] | str", /, **fields: object) -> "Draft":
@@ -178,10 +219,13 @@ class Memory(BaseModel):
     metadata: dict[str, MetadataValue]
     key: str | None
     writer: str | None = None
+    media: Media | None = None
+    """The image or sound that it keeps; its `text` may be blank then."""
 
     def __repr__(self) -> str:
         """Identify the memory without showing its text, so that logs stay clean."""
-        return f"Memory({self.id}, version={self.version}, {self.state}, {len(self.text)} chars)"
+        size = f"{len(self.text)} chars{f', {self.media.type}' if self.media else ''}"
+        return f"Memory({self.id}, version={self.version}, {self.state}, {size})"
 
 
 class Link(BaseModel):
@@ -263,13 +307,17 @@ class Receipt(BaseModel):
     """Ids of live memories of this namespace that say the same: equal text, or counted with it."""
     derived: tuple[str, ...] = ()
     """Ids of memories that were derived from it and erased with it."""
+    media: int = 0
+    """Files of images and sounds that were removed."""
+    same_media: tuple[str, ...] = ()
+    """Ids of memories of this namespace that keep the same file, which stays for them."""
     notes: tuple[str, ...] = ()
     """What lies outside the store's files: exports, backups, copies on a server."""
 
 
 def _as_mapping(value: Draft | Mapping[str, object] | str) -> dict[str, object]:
     if isinstance(value, Draft):
-        return value.model_dump()
+        return {name: getattr(value, name) for name in Draft.model_fields}
     if isinstance(value, Mapping):
         if bad := [key for key in value if not isinstance(key, str)]:
             raise InvalidInput(f"field names must be strings, got {bad!r}; rename them")
@@ -286,26 +334,5 @@ def input_error(error: ValidationError, where: str) -> InvalidInput:
     lines = "; ".join(f"{'.'.join(map(str, f['loc'])) or where}: {f['msg']}" for f in faults)
     return InvalidInput(f"{where} is not valid: {lines}; correct the fields named")
 
-
-def to_micros(moment: datetime) -> int:
-    """Return a moment as microseconds since 1970 UTC, exactly."""
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-
-def from_micros(micros: int) -> datetime:
-    """Return microseconds since 1970 UTC as an aware datetime."""
-    days, rest = divmod(micros, 86_400_000_000)
-    seconds, microseconds = divmod(rest, 1_000_000)
-    return datetime.fromordinal(_EPOCH.toordinal() + days).replace(
-        hour=seconds // 3600,
-        minute=seconds // 60 % 60,
-        second=seconds % 60,
-        microsecond=microseconds,
-        tzinfo=UTC,
-    )
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Drafts = Iterable[Draft | Mapping[str, object] | str]

@@ -10,7 +10,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from memory_core import limits
+from memory_core.attaching import attached
 from memory_core.errors import InvalidInput, KeyReused, NotFound, OutcomeUnknown
+from memory_core.journal.bodies import described
 from memory_core.journal.codes import STATES
 from memory_core.journal.entries import Entry
 from memory_core.journal.erase import DERIVED_FROM
@@ -29,6 +31,7 @@ from memory_core.journal.state import Row
 from memory_core.journal.where import number_of
 from memory_core.keyed import SUPERSEDES, Timelines, check_span
 from memory_core.lineage import ORDER, lowered, trust_of
+from memory_core.media import Media
 from memory_core.parts import Parts, Policy
 from memory_core.types import (
     Draft,
@@ -45,6 +48,7 @@ TRUST: Mapping[str, Trust] = {
 }  # fmt: skip
 """What a source is believed by default; only `normal` and above may drive actions."""
 _SPAN = frozenset({"valid_from", "valid_to"})
+_APART = {"occurred_at", "valid_from", "valid_to", "importance", "image", "audio"}
 
 
 def store(parts: Parts, drafts: Sequence[Draft]) -> tuple[list[Memory], int]:
@@ -64,12 +68,12 @@ def store(parts: Parts, drafts: Sequence[Draft]) -> tuple[list[Memory], int]:
         new: dict[str, Stored] = {}
         events: list[Event] = []
         timelines = Timelines(state, parts.admission.many_valued)
-        for draft in drafts:
-            if (known := _known(state, draft, new)) is not None:
+        for draft, media in zip(drafts, kept, strict=True):
+            if (known := _known(state, draft, media, new)) is not None:
                 numbers.append(known)
                 repeats += 1
                 continue
-            event = stored_event(parts, draft, new_number(), at)
+            event = stored_event(parts, draft, new_number(), at, media=media)
             events += timelines.placed(event)
             numbers.append(event.number)
             if draft.key is not None:
@@ -84,7 +88,8 @@ def store(parts: Parts, drafts: Sequence[Draft]) -> tuple[list[Memory], int]:
 
     keys = tuple(draft.key for draft in drafts if draft.key)
     try:
-        parts.journal.commit(decide, keys, after)
+        with attached(parts, drafts) as kept:
+            parts.journal.commit(decide, keys, after)
     except OutcomeUnknown as error:  # those without a key are asked for by their ids
         ids = tuple(f"{number:016x}" for number in numbers)
         raise OutcomeUnknown(str(error), keys, ids) from error
@@ -111,11 +116,11 @@ def supersede(parts: Parts, old_id: str, draft: Draft) -> Memory:
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
         nonlocal number
-        if (known := _known(state, draft, {})) is not None:
+        if (known := _known(state, draft, media, {})) is not None:
             number = known
             return []
         row = _row_in(state, old, old_id, (State.LIVE, State.EXPIRED, State.SUPERSEDED))
-        event = stored_event(parts, draft, new, at)
+        event = stored_event(parts, draft, new, at, media=media)
         start = check_span(event)
         if row["valid_from"] is not None and start <= row["valid_from"]:
             raise InvalidInput(
@@ -128,7 +133,8 @@ def supersede(parts: Parts, old_id: str, draft: Draft) -> Memory:
         placed, *others = timelines.placed(successor, given_up=old)
         return [placed, Superseded(old, new, end), Linked(new, old, SUPERSEDES), *others]
 
-    return _committed(parts, decide, lambda: number, (draft.key,) if draft.key else ())
+    with attached(parts, [draft]) as (media,):
+        return _committed(parts, decide, lambda: number, (draft.key,) if draft.key else ())
 
 
 def expire(parts: Parts, id: str, end: int | None) -> Memory:
@@ -152,6 +158,8 @@ def revise(parts: Parts, id: str, fields: Mapping[str, object]) -> Memory:
     """Change fields of a memory; the merged draft is validated as a new one would be."""
     if not fields or "key" in fields:
         raise InvalidInput("revise changes at least one field, and never the key; name one")
+    if {"image", "audio"} & set(fields):
+        raise InvalidInput("a revision keeps the file; supersede the memory with another one")
     number = number_in(id)
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
@@ -167,6 +175,8 @@ def revise(parts: Parts, id: str, fields: Mapping[str, object]) -> Memory:
 def _revision(parts: Parts, before: Memory, fields: Mapping[str, object]) -> dict[str, object]:
     """Return the values that change; a less believed source takes trust, none gives it."""
     kept = before.model_dump(include=set(Draft.model_fields))
+    if before.media is not None:
+        kept[before.media.kind] = before.media
     if not _SPAN & set(fields):  # what replaced a memory may have closed it where it began
         kept |= dict.fromkeys(_SPAN)
     given = Draft.of({**kept, **fields})
@@ -174,6 +184,8 @@ def _revision(parts: Parts, before: Memory, fields: Mapping[str, object]) -> dic
     names = {*fields, "text"} if "speaker" in fields else set(fields)  # both are searched
     names |= {"metadata"} if draft.metadata != given.metadata else set()
     changed = {name: _plain(getattr(draft, name)) for name in sorted(names)}
+    if "text" in names and before.media is not None:  # they are read from one body
+        changed["media"] = before.media.model_dump()
     for name in ("occurred_at", "importance"):
         if name in changed and changed[name] is None:
             raise InvalidInput(f"{name} cannot be taken away from a memory; pass a value")
@@ -197,16 +209,6 @@ def change(parts: Parts, id: str, event: Callable[[int, int], Event]) -> Memory:
         return [event(number, at)]
 
     return _committed(parts, decide, lambda: number)
-
-
-def check_reason(reason: str | None) -> None:
-    """Refuse a reason that could not be written down.
-
-    Raises:
-        InvalidText: not a string, blank, too long, or with lone surrogates.
-    """
-    if reason is not None:
-        limits.check_text(reason, "reason")
 
 
 def link(parts: Parts, source: str, target: str, relation: str) -> None:
@@ -267,9 +269,11 @@ def _row_in(state: Pending, number: int, id: str, states: Sequence[State]) -> Ro
     return row
 
 
-def stored_event(parts: Parts, draft: Draft, number: int, at: int) -> Stored:
+def stored_event(
+    parts: Parts, draft: Draft, number: int, at: int, *, media: Media | None = None
+) -> Stored:
     """Return the event that stores a draft at that time, its importance rated if not given."""
-    fields = draft.model_dump(exclude={"occurred_at", "valid_from", "valid_to", "importance"})
+    fields = draft.model_dump(exclude=_APART)
     held = draft.source in parts.admission.quarantine
     return Stored(
         number=number,
@@ -278,6 +282,7 @@ def stored_event(parts: Parts, draft: Draft, number: int, at: int) -> Stored:
         valid_from=None if draft.valid_from is None else to_micros(draft.valid_from),
         valid_to=None if draft.valid_to is None else to_micros(draft.valid_to),
         importance=parts.rate(draft) if draft.importance is None else draft.importance,
+        media=None if media is None else media.model_dump(),
         **fields,
     )
 
@@ -313,19 +318,22 @@ def _committed(
     return found[0]
 
 
-def _known(state: Pending, draft: Draft, new: Mapping[str, Stored]) -> int | None:
+def _known(
+    state: Pending, draft: Draft, media: Media | None, new: Mapping[str, Stored]
+) -> int | None:
     """Return the number already stored under the draft's key, or None."""
     if draft.key is None:
         return None
     if (event := new.get(draft.key)) is not None:
-        number, text = event.number, event.text
-    elif (found := state.first_text_of_key(draft.key)) is not None:
-        number, text = found
+        number, text, kept = event.number, event.text, described(event.media)
+    elif (found := state.first_of_key(draft.key)) is not None:
+        number, text, kept = found
     else:
         return None
-    if text != draft.text:
+    if (text, kept and kept.digest) != (draft.text, media and media.digest):
+        other = "text" if text != draft.text else "file"
         raise KeyReused(
-            f"key {draft.key!r} was used for another text (memory {number:016x}); "
+            f"key {draft.key!r} was used for another {other} (memory {number:016x}); "
             "use a new key, or revise that memory"
         )
     return number

@@ -21,16 +21,19 @@ MANY_METHODS = {
 }  # of their protocol
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("version", "errors", "limits", "types", "filters", "answers", "tokens", "passage", "forking"),
+    (
+        "version", "errors", "limits", "media", "moments", "types", "filters", "answers", "tokens",
+        "passage", "forking",
+    ),
     ("terms", "metric", "chunk", "config", "journal", "embed", "models", "tracing"),
     ("index", "train"),
     ("recall",),
-    ("parts", "keyed", "lineage", "writing", "batches", "asking", "manager"),
+    ("parts", "keyed", "lineage", "attaching", "writing", "batches", "asking", "manager"),
     ("replay", "hooks", "aio", "build", "lifecycle", "serving"),
     ("migrate",),
     ("evals", "space", "testing", "samples", "interchange", "proofs", "bench"),
     ("serve",),
-)
+)  # fmt: skip
 """Lowest first: a module imports only from its own package and from floors below."""
 MAY_USE = {
     ("journal", "terms"), ("embed", "models"), ("parts", "journal"), ("manager", "asking"),
@@ -38,7 +41,9 @@ MAY_USE = {
     ("batches", "parts"), ("asking", "parts"), ("writing", "parts"),
     ("writing", "keyed"), ("writing", "lineage"), ("build", "lifecycle"),
     ("build", "replay"), ("build", "serving"), ("answers", "filters"), ("answers", "types"),
-    ("types", "limits"),
+    ("types", "limits"), ("types", "media"), ("types", "moments"), ("media", "limits"),
+    ("media", "errors"), ("attaching", "parts"), ("writing", "attaching"),
+    ("manager", "attaching"),
     ("types", "errors"), ("limits", "errors"), ("filters", "limits"), ("filters", "errors"),
     ("filters", "types"), ("tokens", "errors"), ("proofs", "interchange"), ("proofs", "serve"),
     ("passage", "types"), ("bench", "samples"), ("bench", "interchange"),

@@ -8,12 +8,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memory_core.errors import EmbeddingFailed, InvalidVector
+from memory_core.media import Media
 
 Vectors = NDArray[np.float32]
 Pooling = Literal["mean", "cls", "max", "none"]
@@ -86,6 +87,47 @@ class Embedder(Protocol):
             EmbeddingFailed: the model gave no usable vector.
         """
         ...
+
+
+class MediaEmbedder(Embedder, Protocol):
+    """An embedder that takes more than text, into the same space as its texts."""
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """What it takes, of `text`, `image` and `audio`; asking may load the model."""
+        ...
+
+    def encode_media(self, media: Media, content: bytes) -> Vectors:
+        """Return the `(d,)` float32 vector of an image or a sound.
+
+        Raises:
+            EmbeddingFailed: the model gave no usable vector, or the file cannot be decoded.
+        """
+        ...
+
+
+def modalities_of(embedder: Embedder) -> frozenset[str]:
+    """Return what an embedder takes: `text`, and what it says beyond that."""
+    able = as_media_embedder(embedder)
+    return frozenset({"text"}) if able is None else able.modalities
+
+
+def as_media_embedder(embedder: Embedder) -> MediaEmbedder | None:
+    """Return an embedder as one that may take more than text; nothing is loaded to tell."""
+    able = hasattr(type(embedder), "modalities") and hasattr(type(embedder), "encode_media")
+    return cast(MediaEmbedder, embedder) if able else None
+
+
+def encode_media(embedder: Embedder, media: Media, content: bytes) -> Vectors:
+    """Return the `(d,)` vector that an embedder gives an image or a sound.
+
+    Raises:
+        EmbeddingFailed: it does not take such a thing, or gave no usable vector.
+    """
+    able = as_media_embedder(embedder)
+    if able is None or media.kind not in able.modalities:
+        raise EmbeddingFailed(f"{embedder.fingerprint.model!r} does not take {media.kind}")
+    return able.encode_media(media, content)
 
 
 def check_vectors(vectors: object, count: int, fingerprint: Fingerprint) -> Vectors:

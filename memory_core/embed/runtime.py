@@ -12,12 +12,19 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal, Unpack
 
-from memory_core.embed.base import Embedder, Fingerprint, Vectors
+from memory_core.embed.base import (
+    Embedder,
+    Fingerprint,
+    Vectors,
+    encode_media,
+    modalities_of,
+)
 from memory_core.embed.local import LocalOptions
 from memory_core.embed.onnx import OnnxEmbedder, unsuited
 from memory_core.embed.sentence_transformers import SentenceTransformerEmbedder
 from memory_core.errors import ModelError
 from memory_core.forking import keep_open
+from memory_core.media import Media
 from memory_core.models.resolve import ResolvedModel
 
 Runtime = Literal["auto", "torch", "onnx", "onnx-int8"]
@@ -85,6 +92,15 @@ class PreferringEmbedder:
     def encode_query(self, text: str) -> Vectors:
         """Return the `(d,)` float32 vector of one query."""
         return self._chosen().encode_query(text)
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """What the model takes: `text`, and maybe more."""
+        return modalities_of(self._torch)
+
+    def encode_media(self, media: Media, content: bytes) -> Vectors:
+        """Return the vector of an image or a sound."""
+        return encode_media(self._torch, media, content)
 
     def _chosen(self) -> Embedder:
         with self._lock:

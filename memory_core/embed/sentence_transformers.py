@@ -6,10 +6,13 @@ own code.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
+from memory_core.embed.base import Vectors, usable_vectors
+from memory_core.embed.decoding import image_of, sound_of
 from memory_core.embed.local import LocalEmbedder, LocalOptions, PoolingOverride
-from memory_core.errors import ModelRejected
+from memory_core.errors import EmbeddingFailed, ModelRejected
+from memory_core.media import Media
 from memory_core.models.resolve import ResolvedModel, verify
 
 
@@ -40,6 +43,32 @@ class SentenceTransformerEmbedder(LocalEmbedder):
 
             torch.set_num_threads(1)
 
+    @property
+    def modalities(self) -> frozenset[str]:
+        """What the model takes, of text, image and audio; loads it, since only it can tell."""
+        with self._lock:
+            taken = self._loaded().modalities
+        return frozenset({"text", "image", "audio"}.intersection(map(str, taken)))
+
+    def encode_media(self, media: Media, content: bytes) -> Vectors:
+        """Return the `(d,)` float32 vector of an image or a sound, from the model's tower for it.
+
+        Raises:
+            EmbeddingFailed: it cannot be decoded, or the model gave no usable vector.
+            ModelRejected: the files are not the pinned ones.
+        """
+        with self._lock:
+            model = self._loaded()
+            if media.kind not in model.modalities:
+                raise EmbeddingFailed(f"{self._resolved.name!r} does not take {media.kind}")
+            with self._failing(f"encode {media.type}"):
+                vectors = model.encode(
+                    inputs=[_input(model, media, content)],
+                    show_progress_bar=False,
+                    normalize_embeddings=self._normalise,
+                )
+        return cast(Vectors, usable_vectors(vectors, 1, self.fingerprint)[0])
+
     def _vectors(self, texts: list[str], prompt: str) -> object:
         with self._lock:  # transformers' tokenizers are not thread-safe ("Already borrowed")
             model = self._loaded()
@@ -68,6 +97,14 @@ class SentenceTransformerEmbedder(LocalEmbedder):
                 self._model = _load(self._resolved, self._device)
                 _change(self._model, self._pooling, self._normalise)
         return self._model
+
+
+def _input(model: Any, media: Media, content: bytes) -> Any:
+    if media.kind == "image":
+        return image_of(content, media.name)
+    extractor = getattr(model.processor, "feature_extractor", model.processor)
+    rate = int(extractor.sampling_rate)
+    return {"array": sound_of(content, media, rate), "sampling_rate": rate}
 
 
 def _load(resolved: ResolvedModel, device: str) -> Any:

@@ -9,8 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from memory_core.embed.base import Embedder, Fingerprint, Vectors
+from memory_core.embed.base import (
+    Embedder,
+    Fingerprint,
+    Vectors,
+    encode_media,
+    modalities_of,
+)
 from memory_core.errors import EmbeddingFailed, InvalidSetting
+from memory_core.media import Media
 
 
 class Truncated:
@@ -53,6 +60,15 @@ class Truncated:
     def encode_query(self, text: str) -> Vectors:
         """Return the `(dimension,)` vector of one query."""
         return self._cut(self._embedder.encode_query(text))
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """What the model takes: `text`, and maybe more."""
+        return modalities_of(self._embedder)
+
+    def encode_media(self, media: Media, content: bytes) -> Vectors:
+        """Return the vector of an image or a sound."""
+        return self._cut(encode_media(self._embedder, media, content))
 
     def _cut(self, vectors: Vectors) -> Vectors:
         kept = vectors[..., : self._dimension]

@@ -5,8 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from memory_core.embed.base import Embedder, Fingerprint, Vectors
+from memory_core.embed.base import (
+    Embedder,
+    Fingerprint,
+    Vectors,
+    encode_media,
+    modalities_of,
+)
 from memory_core.errors import EmbeddingFailed
+from memory_core.media import Media
 
 
 class UnitLength:
@@ -43,6 +50,16 @@ class UnitLength:
     def encode_query(self, text: str) -> Vectors:
         """Return the `(d,)` unit vector of one query."""
         (vector,) = _unit(self._embedder.encode_query(text)[None])
+        return vector  # type: ignore[no-any-return]
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """What the model takes: `text`, and maybe more."""
+        return modalities_of(self._embedder)
+
+    def encode_media(self, media: Media, content: bytes) -> Vectors:
+        """Return the vector of an image or a sound."""
+        (vector,) = _unit(encode_media(self._embedder, media, content)[None])
         return vector  # type: ignore[no-any-return]
 
 

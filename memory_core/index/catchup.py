@@ -8,15 +8,29 @@ Which of the two it is, the canary tells: a model that is down cannot embed that
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from memory_core.chunk import Piece, split
-from memory_core.embed.base import CANARY, Embedder, usable_vectors
-from memory_core.errors import ModelError, ModelMismatch, StoreClosed
+from memory_core.embed.base import (
+    CANARY,
+    Embedder,
+    as_media_embedder,
+    usable_vectors,
+)
+from memory_core.errors import (
+    EmbeddingFailed,
+    ModelError,
+    ModelMismatch,
+    NotFound,
+    StoreClosed,
+    StoreDamaged,
+)
 from memory_core.forking import keep_open
 from memory_core.index.agreement import canary_of, require_same
 from memory_core.journal.lexical import indexed
-from memory_core.journal.vectors import NewVector, PendingText, VectorTable
+from memory_core.journal.vectors import Floats, NewVector, PendingText, VectorTable
+from memory_core.media import Media
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +49,19 @@ class CatchUp:
         embedder: what makes them.
         spec: the settings that load the embedder again, as JSON; blank where nothing can.
         joining: whether it may fill up beside the model that serves.
+        read: gives the bytes of an image or a sound.
     """
 
     def __init__(
-        self, table: VectorTable, embedder: Embedder, *, spec: str = "", joining: bool = False
+        self,
+        table: VectorTable,
+        embedder: Embedder,
+        *,
+        spec: str = "",
+        joining: bool = False,
+        read: Callable[[Media], bytes],
     ) -> None:
+        self._read = read
         self._table = table
         self._embedder = embedder
         self._spec = spec
@@ -193,10 +215,39 @@ class CatchUp:
             answer = self._embedder.encode_documents(list(missing.values()))
             encoded = usable_vectors(answer, len(missing), self._embedder.fingerprint)
             vectors.update(zip(missing, encoded, strict=True))
-        return [
+        new = [
             NewVector(doc, number, piece.start, piece.stop, digest, vectors[digest])
             for (doc, number, piece, _), digest in zip(pieces, digests, strict=True)
         ]
+        spans = Counter(item.doc for item in new)
+        return [*new, *(one for item in pending for one in self._media(item, spans[item.doc]))]
+
+    def _media(self, item: PendingText, span: int) -> list[NewVector]:
+        """Return the row of an item's image or sound, behind those of its text.
+
+        Raises:
+            EmbeddingFailed: it has no text, and its file cannot be embedded.
+        """
+        if (media := item.media) is None:
+            return []
+        digest = self._table.text_digest(media)
+        try:
+            vector = self._table.known([digest]).get(digest)
+            made = self._seen(media) if vector is None else vector
+        except (EmbeddingFailed, NotFound, StoreDamaged) as error:
+            if not span:
+                raise EmbeddingFailed(f"entry {item.doc} cannot be embedded: {error}") from error
+            logger.warning("the file of entry %d is not embedded: %s", item.doc, error)
+            return []
+        return [] if made is None else [NewVector(item.doc, span, 0, 0, digest, made)]
+
+    def _seen(self, media: Media) -> Floats | None:
+        able = as_media_embedder(self._embedder)
+        if able is None or media.kind not in able.modalities:
+            return None
+        encoded = able.encode_media(media, self._read(media))
+        vector: Floats = usable_vectors([encoded], 1, able.fingerprint)[0]
+        return vector
 
     def _pieces(self, item: PendingText) -> tuple[Piece, ...]:
         return pieces_of(item, self._embedder)
@@ -214,7 +265,9 @@ class CatchUp:
 
 
 def pieces_of(item: PendingText, embedder: Embedder) -> tuple[Piece, ...]:
-    """Return the overlapping spans in which a model sees a text."""
+    """Return the overlapping spans in which a model sees a text; none of a blank one."""
+    if not item.text:
+        return ()
     name = embedder.count(indexed("", item.speaker)) if item.speaker else 0
     limit = max(embedder.limit - name, embedder.limit // 2)
     return split(item.text, limit=limit, overlap=min(OVERLAP, limit // 4), count=embedder.count)

@@ -5,9 +5,11 @@ A field that the format does not know is an error with its line, because droppin
 change a memory in silence. docs/formats.md describes the format field by field.
 """
 
+import base64
+import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,6 +28,7 @@ from memory_core.interchange.base import (
 )
 from memory_core.interchange.source import Item, line_items
 from memory_core.limits import check_time
+from memory_core.media import Media, kind_of
 from memory_core.types import Draft, Link, Memory, State, input_error
 from memory_core.version import __version__
 
@@ -33,7 +36,8 @@ NAME = "memory-core"
 VERSION = 1
 
 _HEADER_FIELDS = {"format", "version", "writer"}
-_DRAFT_FIELDS = frozenset(Draft.model_fields)
+_MEDIA = "media"
+_DRAFT_FIELDS = frozenset(Draft.model_fields) - {"image", "audio"}
 _ORIGIN_FIELDS = frozenset(Origin.model_fields) - {"closed", "attribute"}
 
 
@@ -47,11 +51,26 @@ class Written:
     """Links whose source was not among the memories."""
 
 
-def write_jsonl(memories: Iterable[Memory], links: Iterable[Link], stream: TextIO) -> Written:
+def write_jsonl(
+    memories: Iterable[Memory],
+    links: Iterable[Link],
+    stream: TextIO,
+    *,
+    content: Callable[[Media], bytes] | None = None,
+) -> Written:
     """Write memories, each with its outgoing links, and return what was written.
 
     Memories are written as they come; only the links are held in memory. Open the stream
     with `encoding="utf-8"`.
+
+    Args:
+        memories: what to write.
+        links: among them.
+        stream: where to.
+        content: gives the bytes of the images and sounds; without it none goes along.
+
+    Raises:
+        NotFound, StoreDamaged: a file is missing or not what was stored.
     """
     outgoing: dict[str, list[Link]] = defaultdict(list)
     for link in links:
@@ -61,7 +80,7 @@ def write_jsonl(memories: Iterable[Memory], links: Iterable[Link], stream: TextI
     memory_count = link_count = 0
     for memory in memories:
         own = outgoing.pop(memory.id, [])
-        _write_line(_as_object(memory, own), stream)
+        _write_line(_as_object(memory, own, content), stream)
         memory_count += 1
         link_count += len(own)
     left_out = tuple(link for group in outgoing.values() for link in group)
@@ -94,8 +113,13 @@ def recognises(value: object) -> bool:
     return isinstance(value, dict) and value.get("format") == NAME
 
 
-def _as_object(memory: Memory, links: list[Link]) -> dict[str, object]:
-    fields = memory.model_dump(mode="json")
+def _as_object(
+    memory: Memory, links: list[Link], content: Callable[[Media], bytes] | None
+) -> dict[str, object]:
+    fields = memory.model_dump(mode="json", exclude={"media"})
+    if memory.media is not None and content is not None:
+        data = base64.b64encode(content(memory.media)).decode()
+        fields["media"] = {**memory.media.model_dump(), "data": data}
     fields["links"] = [
         {"target": link.target, "relation": link.relation, "at": link.at.isoformat()}
         for link in links
@@ -131,11 +155,13 @@ def _record(item: Item) -> Record:
     fields = item.value
     if not isinstance(fields, dict):
         raise InvalidInput(f"a {type(fields).__name__}; write one JSON object a line")
-    if unknown := set(fields) - _DRAFT_FIELDS - _ORIGIN_FIELDS:
+    if unknown := set(fields) - _DRAFT_FIELDS - _ORIGIN_FIELDS - {_MEDIA}:
         _refuse_unknown(unknown, "memory")
     own = {name: value for name, value in fields.items() if name in _DRAFT_FIELDS}
     if "text" not in own:
         raise InvalidInput("no field 'text'; add it")
+    if (media := fields.get(_MEDIA)) is not None:
+        own |= _attachment(media)
     origin = _origin({name: fields[name] for name in fields if name in _ORIGIN_FIELDS})
     own["key"] = own.get("key") or _key(origin, item)
     given = {name: value for name, value in own.items() if value is not None}
@@ -144,6 +170,19 @@ def _record(item: Item) -> Record:
     draft = Draft.checked(**given)
     note = None if draft.occurred_at else NO_TIME
     return Record(item.position, draft, note=note, origin=origin)
+
+
+def _attachment(media: object) -> dict[str, bytes]:
+    """Return the draft's field for an exported file, its bytes compared with its digest."""
+    if not isinstance(media, dict) or not isinstance(media.get("data"), str):
+        raise InvalidInput("field 'media' has no 'data'; export the memories again")
+    try:
+        content = base64.b64decode(media["data"], validate=True)
+    except ValueError as error:
+        raise InvalidInput(f"field 'media': 'data' is no base64 ({error})") from error
+    if hashlib.sha256(content).hexdigest() != media.get("digest"):
+        raise InvalidInput("field 'media': 'data' is not what 'digest' says; export it again")
+    return {kind_of(str(media.get("type"))): content}
 
 
 def _instant(origin: Origin, given: dict[str, Any]) -> tuple[Origin, dict[str, Any]]:

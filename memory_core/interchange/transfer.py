@@ -4,6 +4,7 @@ An exported memory comes back with what a draft cannot say: reinforcement, state
 restored by the same verbs that made them. Running an import again stores nothing twice.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TextIO
 
+from memory_core.batches import MOST_BYTES, weight
 from memory_core.errors import InvalidInput, NotFound
 from memory_core.interchange.base import Origin, Record
 from memory_core.interchange.formats import read
@@ -62,7 +64,7 @@ def import_records(
     report = Transferred()
     waiting: list[tuple[Record, Draft]] = []
     origins: list[tuple[Origin, Memory]] = []
-    handled = 0
+    handled = held = 0
     for handled, record in enumerate(records, 1):
         if record.note is not None:
             report.notes[record.note] += 1
@@ -70,7 +72,9 @@ def import_records(
             report.rejected.append(_placed(record, record.error))
         elif record.draft is not None:
             waiting.append((record, record.draft))
-        if len(waiting) >= BATCH:
+            held += weight(record.draft)
+        if len(waiting) >= BATCH or held > MOST_BYTES:
+            held = 0
             origins += _store(memory, waiting, report)
             if progress:
                 progress(handled)
@@ -86,7 +90,8 @@ def export_jsonl(memory: MemoryManager, stream: TextIO) -> Written:
     ns_id = memory.journal.identity.ns_id
     with memory.journal.database.read() as connection:
         links = load_every_link(connection, ns_id)
-        return write_jsonl(load_all(connection, ns_id), links, stream)
+        read = memory.journal.media.read
+        return write_jsonl(load_all(connection, ns_id), links, stream, content=read)
 
 
 def surviving(path: Path, form: str | None = None) -> Iterator[Record]:
@@ -147,12 +152,18 @@ def _returned(
     for record, draft in waiting:
         origin = record.origin
         here = None if origin is None or origin.id is None else _found(memory, origin.id)
-        if origin is not None and here is not None and here.text == draft.text:
+        if origin is not None and here is not None and _same(here, draft):
             returned.append((origin, here))
         else:
             fresh.append((record, draft))
     waiting[:] = fresh
     return returned
+
+
+def _same(here: Memory, draft: Draft) -> bool:
+    content = draft.attachment[0] if draft.attachment else None
+    digest = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else None
+    return here.text == draft.text and digest == (here.media and here.media.digest)
 
 
 def _found(memory: MemoryManager, id: str) -> Memory | None:

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 import apsw
 
 from memory_core.journal import lexical
+from memory_core.journal.bodies import text_of
 from memory_core.journal.database import Database
 from memory_core.journal.entries import content_id
 from memory_core.journal.events import REMOVALS, Erased
+from memory_core.journal.media import media_in
 from memory_core.journal.schema import BY_TARGET
 from memory_core.journal.sql import one, rows
-from memory_core.journal.vectors import remove_vectors, text_of
+from memory_core.journal.vectors import remove_vectors
+from memory_core.media import Media
 from memory_core.terms import term_counts
 
 _CLEANED = "cleaned"
@@ -39,6 +42,8 @@ class Doomed:
     vectors: list[bytes]
     same: list[int]
     """Live memories of the namespace that say the same."""
+    media: list[Media]
+    """Images and sounds that it keeps; another memory may keep the same."""
     derived: list[int]
     """Memories that were derived from it, however indirectly."""
 
@@ -48,9 +53,10 @@ def doomed(connection: apsw.Connection, ns_id: int, number: int) -> Doomed:
     texts = texts_of(connection, ns_id, number)
     return Doomed(
         entries_of(connection, ns_id, number),
-        list(texts.values()),
+        [text for text in texts.values() if text],
         vectors_of(connection, ns_id, list(texts)),
         same_texts(connection, ns_id, number),
+        media_in(connection, ns_id, list(texts)),
         derived_from(connection, ns_id, number),
     )
 
@@ -105,7 +111,7 @@ def same_texts(connection: apsw.Connection, ns_id: int, number: int) -> list[int
     """Return other live memories whose text equals one of this memory, or was counted with it."""
     ours = texts_of(connection, ns_id, number)
     found: set[int] = set()
-    for text in ours.values():
+    for text in filter(None, ours.values()):
         for other, doc in _others(connection, ns_id, text):
             if other != number and _text(connection, ns_id, doc) == text:
                 found.add(other)

@@ -44,6 +44,14 @@ class Stored(Event):
     key: str | None = None
     metadata: dict[str, MetadataValue] = field(default_factory=dict)
     writer: str | None = None
+    media: dict[str, object] | None = None
+
+    def payload(self) -> dict[str, object]:
+        """Return the body; without a file it is what it was before there were files."""
+        body = Event.payload(self)
+        if self.media is None:
+            del body["media"]
+        return body
 
 
 @dataclass(frozen=True, slots=True)

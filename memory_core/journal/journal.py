@@ -21,6 +21,7 @@ from memory_core.journal.entries import Entry, Head, Namespace
 from memory_core.journal.events import Event
 from memory_core.journal.home import require_store
 from memory_core.journal.lexical import Lexicon
+from memory_core.journal.media import MediaFiles
 from memory_core.journal.memories import Loader
 from memory_core.journal.pending import Pending as Pending
 from memory_core.journal.serving import Serving, read_serving
@@ -65,6 +66,7 @@ class Journal:
         self.database = Database(home / "journal.db", readonly=readonly, synchronous=synchronous)
         self.clock = clock
         self.identity = self._open_namespace(create=create)
+        self.media = MediaFiles(home, self.identity.uid)
         self._columns = Columns(self.identity.ns_id)
         self._lexicon = Lexicon(self.identity.ns_id)
         self._erased = 0

@@ -7,12 +7,12 @@ from typing import Any
 import apsw
 
 from memory_core.errors import NotFound
+from memory_core.journal.bodies import both_of, described
 from memory_core.journal.codes import CODE, KINDS, SOURCES, STATES, TRUSTS
 from memory_core.journal.database import Database
 from memory_core.journal.events import Stored
 from memory_core.journal.schema import BY_NUMBER, BY_TARGET
 from memory_core.journal.sql import one, rows
-from memory_core.journal.vectors import text_of
 from memory_core.types import Change, Link, Memory, State, Trust, from_micros
 
 _COLUMNS = (
@@ -107,10 +107,11 @@ def load_links(connection: apsw.Connection, ns_id: int, number: int) -> list[Lin
 
 def memory_of(row: tuple[Any, ...]) -> Memory:
     """Build a memory from a row of `_SELECT`; the values were checked when they were stored."""
+    text, media = both_of(row[19])
     return Memory.model_construct(
         id=f"{row[1]:016x}",
         version=row[0],
-        text=text_of(row[19]),
+        text=text,
         kind=KINDS[row[3]],
         role=row[12],
         speaker=row[13],
@@ -129,6 +130,7 @@ def memory_of(row: tuple[Any, ...]) -> Memory:
         metadata=json.loads(row[18]) if row[18] else {},
         key=row[17],
         writer=row[20],
+        media=media,
     )
 
 
@@ -156,6 +158,7 @@ def stored_memory(version: int, at: int, event: Stored) -> Memory:
         metadata=json.loads(json.dumps(event.metadata)) if event.metadata else {},
         key=event.key,
         writer=event.writer,
+        media=described(event.media),
     )
 
 

@@ -6,13 +6,14 @@ import apsw
 
 from memory_core.errors import NotFound
 from memory_core.journal import state
+from memory_core.journal.bodies import both_of
 from memory_core.journal.codes import CODE, NEVER
 from memory_core.journal.entries import Entry
 from memory_core.journal.erase import DERIVED_FROM, derived_from
 from memory_core.journal.memories import load_current
 from memory_core.journal.schema import BY_NUMBER, BY_SUBJECT
 from memory_core.journal.sql import one, rows
-from memory_core.journal.vectors import text_of
+from memory_core.media import Media
 from memory_core.types import Memory
 
 _TIMELY = ", ".join(str(CODE["state"][word]) for word in ("live", "expired", "superseded"))
@@ -39,8 +40,8 @@ class Pending:
         )
         return int(row[0]) if row else None
 
-    def first_text_of_key(self, key: str) -> tuple[int, str] | None:
-        """Return the memory stored under a key and the text it was stored with, or None."""
+    def first_of_key(self, key: str) -> tuple[int, str, Media | None] | None:
+        """Return the memory stored under a key, its first text and its file, or None."""
         row = one(
             self.connection,
             "SELECT k.number, c.body FROM keys k JOIN content c ON c.id = (k.ns_id << 40) |"
@@ -49,7 +50,7 @@ class Pending:
             " WHERE k.ns_id = ? AND k.key = ?",
             (self.ns_id, key),
         )
-        return (int(row[0]), text_of(row[1])) if row else None
+        return (int(row[0]), *both_of(row[1])) if row else None
 
     def current(self, number: int) -> state.Row | None:
         """Return a memory's newest version as a row, or None."""

@@ -13,7 +13,8 @@ from typing import Any
 
 import apsw
 
-from memory_core.journal import erase, lexical
+from memory_core.journal import erase, lexical, media
+from memory_core.journal.bodies import described
 from memory_core.journal.codes import CODE
 from memory_core.journal.entries import Entry
 from memory_core.journal.events import (
@@ -117,6 +118,8 @@ def _stored(event: Stored, connection: apsw.Connection, ns_id: int, entry: Entry
     )
     _insert(connection, row)
     _index_metadata(connection, ns_id, entry.seq, event.metadata)
+    if (kept := described(event.media)) is not None:
+        media.note(connection, ns_id, entry.seq, kept)
     if event.key is not None:
         connection.execute("INSERT INTO keys VALUES (?, ?, ?)", (ns_id, event.key, event.number))
 
@@ -125,6 +128,8 @@ def _stored(event: Stored, connection: apsw.Connection, ns_id: int, entry: Entry
 def _revised(event: Revised, connection: apsw.Connection, ns_id: int, entry: Entry) -> None:
     def edit(row: Row) -> None:
         fields = dict(event.fields)
+        if (kept := described(fields.pop("media", None))) is not None:
+            media.note(connection, ns_id, entry.seq, kept)
         if "text" in fields:
             speaker: Any = fields.get("speaker", row["speaker"])
             text = str(fields.pop("text"))

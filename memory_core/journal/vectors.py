@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory_core.errors import InvalidVector, StoreError
+from memory_core.journal.bodies import both_of
 from memory_core.journal.database import Database
 from memory_core.journal.entries import Namespace
 from memory_core.journal.serving import require_kept, serve_first
 from memory_core.journal.sql import one, rows
+from memory_core.media import Media
 
 MOST_MODELS = 64  # six bits of a vector's row id
 
@@ -36,6 +38,8 @@ class PendingText:
     text: str
     speaker: str | None = None
     """Embedded before the text: people ask who said what."""
+    media: Media | None = None
+    """Beside the text, which may be blank then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +179,10 @@ class VectorTable:
         with self._database.read() as connection:
             return len(self.pending_within(connection, -1))
 
-    def text_digest(self, text: str) -> bytes:
-        """Return what identifies a text within this namespace, and only here."""
-        return hmac.digest(self._namespace.salt, text.encode(), hashlib.sha256)[:16]
+    def text_digest(self, text: str | Media) -> bytes:
+        """Return what identifies a text or a file within this namespace, and only here."""
+        named = text.encode() if isinstance(text, str) else b"\xff" + bytes.fromhex(text.digest)
+        return hmac.digest(self._namespace.salt, named, hashlib.sha256)[:16]
 
     def known(self, digests: Sequence[bytes]) -> dict[bytes, Floats]:
         """Return the vectors that the same texts already have in this namespace."""
@@ -277,7 +282,8 @@ class VectorTable:
             " m.doc WHERE m.ns_id = ? AND m.version = ?",
             (self._namespace.ns_id, doc),
         )
-        return PendingText(doc, text_of(row[0]), row[1]) if row else None
+        text, media = both_of(row[0]) if row else ("", None)
+        return PendingText(doc, text, row[1], media) if row else None
 
     def _counters(self) -> tuple[int, int]:
         with self._database.read() as connection:
@@ -331,12 +337,6 @@ def remove_vectors(connection: apsw.Connection, ns_id: int, docs: Sequence[int])
         "UPDATE fingerprints SET generation = generation + 1 WHERE ns_id = ?", (ns_id,)
     )
     return removed
-
-
-def text_of(body: bytes) -> str:
-    """Return the text in the body of a stored or revised entry."""
-    payload = json.loads(body)
-    return str(payload["text"] if "text" in payload else payload["fields"]["text"])
 
 
 def _find(

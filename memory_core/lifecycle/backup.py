@@ -1,6 +1,7 @@
 """Backup while others write, restore into a new home, restore as of an entry, and the drill.
 
     <backup>/journal.db      one consistent state, rewritten; recordings and derived files stay out
+    <backup>/media/          the images and sounds that it speaks of
     <backup>/manifest.json   when, which schema, the heads of the chains, the file's SHA-256
     <backup>/erased.jsonl    what was erased since, told by every erasure while the backup is there
 
@@ -26,12 +27,15 @@ from memory_core.journal.database import Database
 from memory_core.journal.entries import Head
 from memory_core.journal.events import REMOVALS, Erased, Event
 from memory_core.journal.journal import Journal, Pending
+from memory_core.journal.media import DIRECTORY
 from memory_core.journal.schema import SCHEMA_VERSION
 from memory_core.lifecycle import ledger
+from memory_core.lifecycle.media import copy_media, media_held
 from memory_core.manager import MemoryManager
 
 FILE, MANIFEST = "journal.db", "manifest.json"
-FORMAT = 1
+FORMAT, WITH_MEDIA = 1, 2
+"""Of a backup without and with media, which a version before them would leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,11 @@ def backup(manager: MemoryManager, destination: str | Path) -> Backup:
     database = manager.journal.database
     try:
         part.mkdir(parents=True, mode=0o700)
-        copying.copy_into(database, part / FILE)
-        heads = _heads(part / FILE)
+        with media_held(database):
+            copying.copy_into(database, part / FILE)
+            heads = _heads(part / FILE)
+            size = copy_media(part / FILE, database.path.parent, part)
+        size += (part / FILE).stat().st_size
         _write_manifest(part, heads, manager.parts.clock())
         _settle(part)
         os.replace(part, place)
@@ -88,7 +95,6 @@ def backup(manager: MemoryManager, destination: str | Path) -> Backup:
         shutil.rmtree(part, ignore_errors=True)
     if not database.readonly:
         copying.note_copy(database, Copy(place, manager.parts.clock()))
-    size = (place / FILE).stat().st_size
     return Backup(place, time.monotonic() - begun, size, heads)
 
 
@@ -140,6 +146,7 @@ def restore(
             copying.cut(file, until)
         left_out = _erase_again(Path(work), erased, clock)
         heads = _heads(file)
+        copy_media(file, place, target)
         _settle(Path(work))
         os.replace(file, target / FILE)
     _sync(target)
@@ -242,8 +249,8 @@ def _heads(file: Path) -> dict[str, int]:
 
 def _write_manifest(place: Path, heads: Mapping[str, int], at: int) -> None:
     manifest = {
-        "format": FORMAT, "at": at, "schema": SCHEMA_VERSION, "heads": dict(heads),
-        "sha256": _digest(place / FILE),
+        "format": WITH_MEDIA if (place / DIRECTORY).exists() else FORMAT, "at": at,
+        "schema": SCHEMA_VERSION, "heads": dict(heads), "sha256": _digest(place / FILE),
     }  # fmt: skip
     (place / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     (place / MANIFEST).chmod(0o600)
@@ -260,7 +267,7 @@ def _checked(place: Path) -> dict[str, dict[str, int]]:
             f"{place} is no whole backup ({type(error).__name__}: {error}); name a directory that "
             "memory backup wrote"
         ) from error
-    if version > FORMAT or schema > SCHEMA_VERSION:
+    if version > WITH_MEDIA or schema > SCHEMA_VERSION:
         raise StoreTooNew(f"{place} was written by a newer version; upgrade memory-core")
     if digest != wanted:
         raise StoreDamaged(f"{place / FILE} is not what its manifest says; take another backup")

@@ -4,11 +4,12 @@ import tempfile
 from pathlib import Path
 
 from memory_core.journal import copying
+from memory_core.journal.media import media_in
 from memory_core.manager import MemoryManager
 
 
 def deep_faults(manager: MemoryManager) -> list[str]:
-    """Return every fault of the chain, of the folded state and of the vectors' tables.
+    """Return every fault of the chain, the folded state, the vectors' tables and the media.
 
     The state is folded anew in a copy of the file and compared row by row, so this takes as long
     as a rebuild and as much room as the file.
@@ -21,4 +22,13 @@ def deep_faults(manager: MemoryManager) -> list[str]:
         copy = Path(place) / "copy.db"
         copying.copy_into(journal.database, copy)
         faults += copying.differences(journal.identity, copy)
-    return [*faults, *copying.vector_faults(journal.database, journal.identity.ns_id)]
+    faults += copying.vector_faults(journal.database, journal.identity.ns_id)
+    return [*faults, *media_faults(manager)]
+
+
+def media_faults(manager: MemoryManager) -> list[str]:
+    """Return which images and sounds are missing or damaged; all of the namespace are read."""
+    journal = manager.journal
+    with journal.database.read() as connection:
+        wanted = media_in(connection, journal.identity.ns_id)
+    return journal.media.faults(wanted)

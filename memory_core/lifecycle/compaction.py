@@ -152,7 +152,7 @@ def _compact(journal: Journal, numbers: Sequence[int], reach: Reach, gone: _Gone
         texts = {n: erase.texts_of(connection, ns_id, n) for n in numbers}
         entries = {n: erase.entries_of(connection, ns_id, n) for n in numbers}
     every = {seq for some in entries.values() for seq in some}
-    quoted = [text for some in texts.values() for text in some.values()]
+    quoted = [text for some in texts.values() for text in some.values() if text]
     gone.recordings += reach.redact(every, quoted)
 
     def decide(state: Pending, at: int) -> Sequence[Event]:

@@ -3,8 +3,10 @@
     1. recordings that quote or saw the memories are dropped
     2. `Erased` entries and the removal of the rows commit together (memory_core.journal.erase)
     3. ledgers beside known backups are told, so that a restore leaves the memories out
-    4. derived copies drop what they hold, the file is rewritten, the write-ahead log is cut
-    5. every file of the home is searched for the texts and vectors; the receipt says what is left
+    4. derived copies drop what they hold, the file is rewritten, the write-ahead log is cut, images
+       and sounds that no memory keeps any more are removed
+    5. every file of the home is searched for the texts, vectors and parts of those files; the
+       receipt says what is left
 
 A crash after 2 leaves nothing recallable; opening the store again repeats 3 and 4, see `resume`.
 Where 3 to 5 fail, the erasure stands and has its receipt, which says that nothing was proven yet.
@@ -17,13 +19,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from subprocess import SubprocessError
 
+from memory_core.attaching import sweep
 from memory_core.errors import MemoryCoreError
 from memory_core.journal import copying, erase
+from memory_core.journal.entries import Entry
 from memory_core.journal.erase import Doomed
 from memory_core.journal.events import Erased, Event
 from memory_core.journal.journal import Journal, Pending
+from memory_core.journal.media import PATIENCE, holders
 from memory_core.lifecycle.ledger import tell
-from memory_core.lifecycle.residue import residue
+from memory_core.lifecycle.residue import residue, samples
+from memory_core.media import Media
 from memory_core.types import Receipt, from_micros
 
 logger = logging.getLogger(__name__)
@@ -78,6 +84,7 @@ def erase_memories(journal: Journal, numbers: Sequence[int], reach: Reach) -> tu
     with journal.database.read() as connection:
         doomed = erase.doomed_with_derived(connection, journal.identity.ns_id, numbers)
     recordings = _redact(reach, doomed)  # a crash must leave no quotation
+    content = samples(journal, [media for one in doomed.values() for media in one.media])
 
     def decide(state: Pending, at: int) -> Sequence[Event]:
         nonlocal doomed
@@ -93,9 +100,29 @@ def erase_memories(journal: Journal, numbers: Sequence[int], reach: Reach) -> tu
         recordings += _redact(reach, doomed)
         return (*tell_copies(journal), *clean(journal, reach.rebuild))
 
-    notes, left = _proof(journal, cleaned, doomed)
+    kept = {m.digest: _holders(journal, m) for one in doomed.values() for m in one.media}
+    gone_media = [needle for digest, each in content.items() if not kept[digest] for needle in each]
+    notes, left = _proof(journal, cleaned, doomed, gone_media)
     if left == 0:
         erase.mark_clean(journal.database, journal.identity.ns_id, written[-1].seq)
+    seen = _Seen(kept, recordings, left, notes)
+    return _receipts(written, doomed, seen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was found out about all memories of one erasure."""
+
+    kept: dict[str, list[int]]
+    """By digest of a file: the memories that keep it."""
+    recordings: int
+    residue: int | None
+    notes: tuple[str, ...]
+
+
+def _receipts(
+    written: Sequence[Entry], doomed: dict[int, Doomed], seen: _Seen
+) -> tuple[Receipt, ...]:
     gone = set(doomed)
     return tuple(
         Receipt(
@@ -105,11 +132,13 @@ def erase_memories(journal: Journal, numbers: Sequence[int], reach: Reach) -> tu
             entry_hash=entry.hash.hex(),
             versions=len(one.entries),
             vectors=len(one.vectors),
-            recordings=recordings,
-            residue=left,
+            recordings=seen.recordings,
+            residue=seen.residue,
             same_text=tuple(f"{other:016x}" for other in one.same if other not in gone),
             derived=tuple(f"{other:016x}" for other in one.derived),
-            notes=notes,
+            media=sum(not seen.kept[media.digest] for media in one.media),
+            same_media=tuple(f"{n:016x}" for media in one.media for n in seen.kept[media.digest]),
+            notes=seen.notes,
         )
         for entry, (number, one) in zip(written, doomed.items(), strict=True)
     )
@@ -163,17 +192,26 @@ def faults_of(journal: Journal, receipt: Receipt) -> list[str]:
 
 
 def _proof(
-    journal: Journal, clean: Callable[[], tuple[str, ...]], doomed: dict[int, Doomed]
+    journal: Journal,
+    clean: Callable[[], tuple[str, ...]],
+    doomed: dict[int, Doomed],
+    media: Sequence[bytes],
 ) -> tuple[tuple[str, ...], int | None]:
     """Clean up, and count what is left; None where that failed, since the erasure itself stands."""
     texts = [text for one in doomed.values() for text in one.texts]
     vectors = [vector for one in doomed.values() for vector in one.vectors]
     try:
-        return clean(), residue(journal, texts, vectors)
+        return clean(), residue(journal, texts, vectors, media)
     except (MemoryCoreError, OSError, SubprocessError, ValueError) as error:
         logger.warning("an erasure is not cleaned up yet: %s", type(error).__name__)
         told = f"files were not cleaned or not searched ({error}); opening the store does it"
         return (told,), None
+
+
+def _holders(journal: Journal, media: Media) -> list[int]:
+    """Return the memories that keep a file after the erasure is written."""
+    with journal.database.read() as connection:
+        return holders(connection, journal.identity.ns_id, media.digest)
 
 
 def _redact(reach: Reach, doomed: dict[int, Doomed]) -> int:
@@ -204,5 +242,8 @@ def clean(journal: Journal, rebuild: Callable[[], tuple[str, ...]]) -> tuple[str
     journal.refresh()
     try:
         return rebuild()
-    finally:  # a process that keeps its copy open holds up nothing else
-        journal.database.scrub()
+    finally:  # a process that keeps its copy open, or adds a file, holds up nothing else
+        try:
+            journal.database.scrub()
+        finally:
+            sweep(journal, PATIENCE)

@@ -17,6 +17,7 @@ from memory_core.journal.journal import Pending
 from memory_core.journal.where import number_of
 from memory_core.lifecycle.erasing import doomed_ids, erase_where
 from memory_core.lifecycle.policies import Plan, carry_out
+from memory_core.limits import check_reason
 from memory_core.lineage import ORDER, ceiling, least, lowered, trust_of
 from memory_core.manager import MemoryManager
 from memory_core.types import Draft, Memory, Receipt, State, Trust
@@ -107,7 +108,7 @@ def set_trust(
         InvalidInput: no such trust, or more than one of its sources has.
         NotFound: no such memory in this namespace.
     """
-    writing.check_reason(reason)
+    check_reason(reason)
     if trust not in list(Trust):
         raise InvalidInput(f"trust {trust!r} is none of {', '.join(Trust)}; pass one of them")
     wanted, number = Trust(trust), number_of(id)

@@ -1,4 +1,4 @@
-"""What is left of an erased text or vector in the files of a store, beyond what lives in it.
+"""What is left of an erased text, vector or file in the files of a store, beyond what lives in it.
 
 Another memory may hold the same words, in this namespace or behind a wall, and its bytes are no
 residue: what stands in live rows is subtracted, and copies of other namespaces are not read. So a
@@ -11,11 +11,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from memory_core.errors import NotFound, StoreDamaged
 from memory_core.journal.database import Database
 from memory_core.journal.erase import live_values, other_namespaces
 from memory_core.journal.journal import Journal
+from memory_core.journal.media import DIRECTORY, digests
 from memory_core.lifecycle import search
 from memory_core.lifecycle.search import count_in
+from memory_core.media import Media
 
 Counts = dict[str, list[tuple[int, int]]]
 """By file: for each needle how often it occurs as it is, and with case ignored."""
@@ -24,18 +27,57 @@ LEAST = 8
 """Shorter texts are not searched for as they are: they occur by chance."""
 PIECE = 64  # bytes; a longer row may be spread over pages, so it is searched for piece by piece
 STRIDE = 512
+SAMPLES = 64  # parts of an image or a sound
 JOURNAL = "journal.db"  # and its write-ahead log
 
 
-def residue(journal: Journal, texts: Iterable[str], vectors: Sequence[bytes]) -> int:
-    """Return how many bytes of erased texts and vectors the files hold without a live owner."""
-    every = dict.fromkeys(_needles(texts, vectors))
+def residue(
+    journal: Journal,
+    texts: Iterable[str],
+    vectors: Sequence[bytes],
+    media: Sequence[bytes] = (),
+) -> int:
+    """Return how many bytes of what was erased the files hold without a live owner.
+
+    Args:
+        journal: the namespace's.
+        texts: the erased texts.
+        vectors: the erased vectors.
+        media: what `samples` took of erased files. Other files may begin alike, so they are not
+            searched for it: each of them is somebody's, or counted as a whole.
+    """
+    with journal.database.read() as connection:
+        others = [uid.hex() for uid in other_namespaces(connection, journal.identity.ns_id)]
+        kept = digests(connection, journal.identity.ns_id)
+    left = _left(journal, _needles(texts, vectors), others)
+    return left + _left(journal, media, [*others, DIRECTORY]) + journal.media.stray(kept)
+
+
+def samples(journal: Journal, media: Iterable[Media]) -> dict[str, list[bytes]]:
+    """Return by digest what to search for after the files are gone: the digest, and parts."""
+    taken: dict[str, list[bytes]] = {}
+    for each in media:
+        try:
+            content = journal.media.read(each)
+        except (NotFound, StoreDamaged):  # what is not there leaves nothing
+            content = b""
+        step = max(STRIDE, len(content) // SAMPLES)
+        parts = [content[at : at + PIECE] for at in range(0, len(content), step)]
+        digest = bytes.fromhex(each.digest)
+        taken[each.digest] = [each.digest.encode(), digest, *filter(_telling, parts)]
+    return taken
+
+
+def _telling(part: bytes) -> bool:
+    return len(part) == PIECE and len(set(part)) > PIECE // 4  # no padding, no silence
+
+
+def _left(journal: Journal, wanted: Iterable[bytes], skip: Sequence[str]) -> int:
+    every = dict.fromkeys(wanted)
     needles = [n for n in every if len(n) >= LEAST and len(set(n)) > 1]  # zeros are everywhere
     if not needles:
         return 0
-    with journal.database.read() as connection:
-        others = other_namespaces(connection, journal.identity.ns_id)
-    found = count_in_files(journal.home, needles, [uid.hex() for uid in others])
+    found = count_in_files(journal.home, needles, skip)
     explained = (
         _in_rows(journal.database, needles)
         if any(name.startswith(JOURNAL) for name in found)

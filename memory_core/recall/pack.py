@@ -2,6 +2,7 @@ r"""Packs hits into text for a prompt: one JSON line per memory, within a token 
 
     {"id": "…", "time": "2026-03-14T18:30Z", "speaker": "Ana", "text": "I moved to Lisbon"}
     {"id": "…", "time": "2026-03-15T09:00Z", "source": "tool", "trust": "low", "text": "…"}
+    {"id": "…", "time": "…", "media": "image/png", "digest": "9f86d081884c7d65", "text": "the sea"}
 
 What every reader may assume is left out, since it would cost a quarter of the budget: a source
 "user" or one that is the role, and the trust "normal".
@@ -26,6 +27,8 @@ SIZES = (2000, 1400, 1000, 500, 250)
 """Characters of a text that are tried, in turn; 2,000 are about 500 tokens of English, and 1,400
 hold any span that is embedded as one. Texts longer than the first are shown in part; those shorter
 than the last are whole or absent."""
+SHOWN = 16
+"""Hexadecimal characters of a file's digest that are shown: the whole would be forty tokens."""
 USUAL_SOURCE = "user"
 USUAL_TRUST = Trust.NORMAL
 
@@ -98,6 +101,9 @@ def record(hit: Hit, size: int = SIZES[0], query: str = "") -> Record:
         fields["source"] = memory.source
     if memory.trust is not USUAL_TRUST:
         fields["trust"] = memory.trust.value
+    if (media := memory.media) is not None:
+        fields["media"] = media.type
+        fields["digest"] = media.digest[:SHOWN]
     fields["text"] = part.text
     if part.partial:
         fields["part"] = True

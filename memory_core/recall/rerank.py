@@ -102,7 +102,7 @@ class RerankStage:
             return Hits(hits.items, notes=(Note("no_reranker", text),))
         if not hits:
             return hits
-        chosen = self._chosen(hits)
+        chosen, wordless = self._chosen(hits)
         logits, batches = self._judge(self._reranker, query, chosen)
         notes = self._notes(self._reranker, (len(logits), len(chosen)), len(batches))
         extent = None if query.deadline is None else Extent(batches=batches)
@@ -111,6 +111,8 @@ class RerankStage:
         judged = [
             self._judged(hit, logits[hit.version])
             if hit.version in logits
+            else _wordless(hit)
+            if hit.version in wordless
             else _unjudged(hit, self._count)
             for hit in hits
         ]
@@ -123,9 +125,13 @@ class RerankStage:
             return (Note("reranked", text),)
         return (Note("deadline", f"{text}: the deadline came first", degraded=True),)
 
-    def _chosen(self, hits: Hits) -> list[Hit]:
+    def _chosen(self, hits: Hits) -> tuple[list[Hit], set[int]]:
+        """Return what is judged, and the versions among the best that have no words to judge."""
         late = [hit for hit in hits[self._count :] if is_pinned(hit)]
-        return [*hits[: self._count], *late]
+        best = [*hits[: self._count], *late]
+        best[0].origin.prefetch([hit.version for hit in best])
+        wordless = {hit.version for hit in best if not hit.memory.text}
+        return [hit for hit in best if hit.version not in wordless], wordless
 
     def _judge(
         self, reranker: Reranker, query: Query, chosen: Sequence[Hit]
@@ -170,6 +176,12 @@ class RerankStage:
             terms=terms,
             score=sum(terms.values()),
         )
+
+
+def _wordless(hit: Hit) -> Hit:
+    """Return an image or a sound alone: it stands by what the bi-encoder says of it."""
+    reason = "not judged by the reranker: it has no words"
+    return replace(hit, reasons=(*hit.reasons, reason))
 
 
 def _unjudged(hit: Hit, count: int) -> Hit:

@@ -84,10 +84,14 @@ def fresh(docs: Docs, hits: Hits) -> Docs:
 
 
 def measured(answer: DenseAnswer) -> dict[int, tuple[float, Span | None]]:
-    """Return similarity and best span by doc; the span is None where the text has only one."""
+    """Return similarity and best span by doc.
+
+    The span is None where the text has only one, and where an image or a sound matched, whose row
+    is of no characters.
+    """
     columns = (answer.docs, answer.scores, answer.starts, answer.stops)
     return {
-        doc: (score, None if start < 0 else Span(start=start, stop=stop))
+        doc: (score, None if start < 0 or start == stop else Span(start=start, stop=stop))
         for doc, score, start, stop in zip(*(c.tolist() for c in columns), strict=True)
     }
 

@@ -71,6 +71,8 @@ def rebuild(context: typer.Context) -> None:
 
 def doctor(context: typer.Context) -> None:
     """Check installation and store, and say what to do; exit code 3 on faults, 1 on an error."""
+    from memory_core.lifecycle.checking import media_faults
+
     options: Session = context.obj
     report: dict[str, Any] = {
         "python": sys.version.split()[0],
@@ -84,10 +86,10 @@ def doctor(context: typer.Context) -> None:
         with options.open() as memory:
             report |= {"durability": memory.journal.database.mode, **counts(memory)}
             report |= copies(memory)
-            faults = memory.journal.verify()
+            faults = [*memory.journal.verify(), *media_faults(memory)]
             report["model"] = str(memory.parts.embedder.fingerprint)
         if faults:
-            advice = f"The journal has {len(faults)} faults: restore the last backup."
+            advice = f"The store has {len(faults)} faults, {faults[0]}: restore the last backup."
             code = 3
         elif report["pending"]:
             advice = f"{report['pending']} memories wait for vectors: recall once, or keep it open."

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +17,9 @@ Id = Annotated[str, typer.Argument(help="A memory's id.")]
 
 def store(
     context: typer.Context,
-    text: Annotated[str, typer.Argument(help="What to remember; `-` reads standard input.")],
+    text: Annotated[str, typer.Argument(help="What to remember; `-` reads standard input.")] = "",
+    image: Annotated[Path | None, typer.Option(help="A PNG, JPEG, WebP or GIF file.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="A WAV, FLAC, MP3 or Ogg file.")] = None,
     role: str | None = None,
     speaker: str | None = None,
     session: str | None = None,
@@ -35,6 +38,7 @@ def store(
         "role": role, "speaker": speaker, "session": session, "occurred_at": at,
         "importance": importance, "key": key, "subject": subject, "attribute": attribute,
         "valid_from": valid_from, "source": source, "writer": writer,
+        "image": image, "audio": audio,
     }  # fmt: skip
     text = _standard_input() if text == "-" else text
     with options.open(create=True) as memory:
