@@ -5,7 +5,8 @@
     link      a memory -> the one it is linked to
 
 A question none of whose memories was used teaches nothing: nobody knows whether they were wrong.
-Sessions are the groups, so that none is split between learning and judging.
+Sessions are the groups, so that none is split between learning and judging; a question that is
+asked again in another session belongs to the one that asked it first.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -71,15 +72,15 @@ def quoted(text: str, reply: str) -> bool:
 
 def _from_recalls(shown: Sequence[Shown], written: Sequence[Entry]) -> Iterator[Example]:
     ordered = sorted(shown, key=lambda one: one.seq)
+    first: dict[str, str] = {}
     for place, one in enumerate(ordered):
+        group = first.setdefault(one.question.casefold(), one.session or f"{one.seq}")
         later = [o.seq for o in ordered[place + 1 :] if o.session == one.session]
         end = min([*(seq for seq in later if seq > one.seq), one.seq + REACH])
         used = _used(one, [entry for entry in written if one.seq < entry.seq <= end])
         wrong = tuple(text for number, text in one.memories.items() if number not in used)
         for number in used:
-            yield Example(
-                one.question, one.memories[number], wrong, "recalls", one.session or f"{one.seq}"
-            )
+            yield Example(one.question, one.memories[number], wrong, "recalls", group)
 
 
 def _used(one: Shown, after: Sequence[Entry]) -> list[int]:

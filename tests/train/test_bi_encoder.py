@@ -180,6 +180,16 @@ def test_a_stores_own_past_beats_the_base_on_held_out_sessions(small: Path, tmp_
     assert done.ndcg > done.ndcg_before + 0.05
 
 
+def test_a_question_asked_in_two_sessions_stays_in_one_group(tmp_path: Path) -> None:
+    with open_memory(tmp_path, embedder="hash", min_relevance=0) as memory:
+        key = memory.store("The spare key is under the fern")
+        memory.store("The boiler makes a noise")
+        for session, question in (("mon", "Where is the key?"), ("tue", "where is the key?")):
+            memory.recall(question, session=session)
+            memory.reinforce(key.id)
+        assert {example.group for example in pairs_of_store(memory)} == {"mon"}
+
+
 def test_an_unused_store_teaches_nothing(tmp_path: Path) -> None:
     with open_memory(tmp_path, embedder="hash") as memory:
         memory.store("tea")
