@@ -8,9 +8,11 @@ A block `<!-- results: KIND FILE -->` … `<!-- end -->` of a page is filled fro
 import re
 from collections.abc import Callable
 from pathlib import Path
+from statistics import mean
 
 from memory_core.evals import deadline, mteb, report
 from memory_core.evals.result import load_result
+from memory_core.evals.task import Level
 from memory_core.proofs import report as proofs
 from memory_core.proofs.suite import Line, read_lines
 from memory_core.proofs.table import PROOFS
@@ -32,6 +34,19 @@ def filled(page: str) -> str:
 def _run(path: Path) -> str:
     told = report.markdown_of(load_result(path))
     return re.sub(r"^(#+) ", r"\1## ", told, flags=re.M)
+
+
+def _brief(path: Path) -> str:
+    """Return the figures of a run that the targets name, in one row."""
+    result = load_result(path)
+    names = [f"{level}: {metric}" for level, metric in BRIEF if level in result.levels]
+    values = [
+        mean(result.values(metric, level)) for level, metric in BRIEF if level in result.levels
+    ]
+    shown, pool = (mean(result.known(get)) for get in (lambda r: r.shown, lambda r: r.pool))
+    size = f"{result.memories:,} in {result.haystacks}"
+    headers = ["memories in namespaces", *names, "gold shown in 1,000 tokens", "candidate pool"]
+    return report.table(headers, [[size, *(f"{value:.3f}" for value in (*values, shown, pool))]])
 
 
 def _deadline(path: Path) -> str:
@@ -57,8 +72,13 @@ def _proven(path: Path) -> list[Line]:
     return sorted(read_lines(path), key=lambda line: order.index(line["row"]))
 
 
+BRIEF: tuple[tuple[Level, str], ...] = (
+    ("turn", "recall@5"), ("turn", "recall@10"), ("turn", "all@10"), ("session", "any@5"),
+    ("session", "all@5"), ("session", "all@10"),
+)  # fmt: skip
 KINDS: dict[str, Callable[[Path], str]] = {
-    "run": _run, "deadline": _deadline, "mteb": _mteb, "proofs": _proofs, "bugs": _bugs,
+    "run": _run, "brief": _brief, "deadline": _deadline, "mteb": _mteb,
+    "proofs": _proofs, "bugs": _bugs,
 }  # fmt: skip
 
 
