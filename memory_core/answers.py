@@ -129,6 +129,10 @@ class Extent:
     """Rows that the approximate index knew; those after it were scanned."""
     batches: tuple[tuple[int, ...], ...] | None = None
     """Versions that the cross-encoder judged, batch by batch; None where it had no deadline."""
+    sparse: int | None = None
+    """Texts up to this entry had sparse vectors, −1 where none took part; None without a model."""
+    late: tuple[int, ...] | None = None
+    """Versions that the late-interaction model compared; None where it had no deadline."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,14 @@ from memory_core.limits import DEFAULT_NAMESPACE
 from memory_core.manager import MemoryManager
 from memory_core.parts import NOTHING, Admission, Instead, Parts
 from memory_core.recall.diversify import DiversifyStage
+from memory_core.recall.match import Matchers
 from memory_core.recall.rerank import Reranker
 from memory_core.recall.stages import stages_of
-from memory_core.replay.recording import Bounds, Environment, Recordings
+from memory_core.replay.environment import Environment
+from memory_core.replay.recording import Bounds, Recordings
 from memory_core.serving import (
     embedder_of,
+    matchers_of,
     models_own,
     require_serving,
     reranker_of,
@@ -166,12 +169,13 @@ def _wire(journal: Journal, settings: Settings, how: Opening) -> MemoryManager:
     embedder, reranker = how.embedder, how.reranker
     table = journal.vectors(embedder.fingerprint.digest)
     writable = not journal.database.readonly
-    derived = Derived(journal.home, journal.identity, table, settings, writable=writable)
+    derived = Derived(journal, table, settings, writable=writable)
     filling = CatchUp(table, embedder, spec=how.spec, joining=how.joining, read=journal.media.read)
     catchup = filling if writable else IdleCatchUp(table, embedder)
     bounds = Bounds(settings.recordings_mb, settings.recordings_days)
-    wired = Wired(journal, derived, settings, reranker)
-    under = Environment.of(settings, embedder.fingerprint, wired.judge)
+    further, end = matchers_of(settings, journal)
+    wired = Wired(journal, derived, settings, reranker, further)
+    under = Environment.of(settings, embedder.fingerprint, wired.judge, wired.matchers)
     recordings = Recordings(
         journal.home, journal.identity.uid, bounds, under, erased=lambda: journal.last_erasure
     )
@@ -196,7 +200,7 @@ def _wire(journal: Journal, settings: Settings, how: Opening) -> MemoryManager:
             recorder=recordings if _recorded(settings, how, writable=writable) else None,
             clock=journal.clock,
             derived=derived,
-            closing=(recordings.close, derived.close),
+            closing=(end, recordings.close, derived.close),
         )
     )
 
@@ -213,6 +217,12 @@ class Wired:
     derived: Derived
     settings: Settings
     reranker: Reranker | None
+    further: Matchers = field(default_factory=Matchers)
+
+    @property
+    def matchers(self) -> dict[str, tuple[str, str]]:
+        """Name and revision of the sparse and the late-interaction model, where they are set."""
+        return self.further.models
 
     @property
     def judge(self) -> tuple[str, str] | None:
@@ -229,7 +239,9 @@ class Wired:
         judge = None if "rerank" in off else instead.reranker or self.reranker
         links = LinkReader(self.journal.database, self.journal.identity.ns_id)
         read = (instead.read or self.journal, instead.links or links)
-        every = stages_of(read, self._retriever(settings, instead), settings, judge)
+        every = stages_of(
+            read, self._retriever(settings, instead), settings, judge, matchers=self.further
+        )
         kept = [stage for stage in every if stage.name not in off or stage.name == "rerank"]
         # the last stage cuts to k: without vectors it keeps the order by score
         return [*kept, DiversifyStage(None)] if "diversify" in off else kept

@@ -31,7 +31,8 @@ ELSEWHERE = frozenset({"MEMORY_HOME", "MEMORY_NAMESPACE", "MEMORY_DATA", "MEMORY
 """Variables with our prefix that are not settings."""
 DECIDING = (
     "candidates", "dense_weight", "lexical_weight", "recency_weight", "importance_weight",
-    "min_relevance", "untrusted_share", "diversity", "rerank_count", "metric",
+    "min_relevance", "untrusted_share", "diversity", "rerank_count", "metric", "sparse_weight",
+    "late_weight",
 )  # fmt: skip
 """The settings that decide what a recall answers, apart from the models: recorded with it."""
 
@@ -70,8 +71,16 @@ class Settings(BaseSettings):
     reranker: str | None = "default"
     """Name or directory of a cross-encoder; `default` is the one on board, which goes with a named
     embedding model (not with `hash` or an embedder of one's own); `off` ranks without."""
+    sparse: str | None = None
+    """Name or directory of a learned sparse model (SPLADE) that brings candidates as well."""
+    sparse_weight: float = Field(default=0.3, ge=0, le=1)
+    """Most that the sparse model adds to the score."""
+    late_interaction: str | None = None
+    """Name or directory of a late-interaction model (ColBERT) that compares the best candidates."""
+    late_weight: float = Field(default=0.3, ge=0, le=1)
+    """Most that the late-interaction model adds to the score."""
     rerank_count: int = Field(default=64, ge=1, le=512)
-    """How many candidates the cross-encoder reads."""
+    """How many candidates the cross-encoder reads, and the late-interaction model compares."""
     allow_download: bool = False
     """Whether a missing model may be fetched; off, so that nothing goes to a network unasked."""
     models_dir: Path = Path("~/.cache/memory-core/models")

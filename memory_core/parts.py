@@ -5,7 +5,7 @@
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,6 +141,11 @@ class Wiring(Protocol):
     @property
     def judge(self) -> tuple[str, str] | None:
         """Name and revision of the cross-encoder, None without one."""
+        ...
+
+    @property
+    def matchers(self) -> Mapping[str, tuple[str, str]]:
+        """Name and revision of the sparse and the late-interaction model, where they are set."""
         ...
 
     def rows(self, digest: str) -> RowSource:

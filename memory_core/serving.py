@@ -7,7 +7,7 @@ a recall over the few that a changed setting wrote would lose the rest in silenc
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from memory_core.config import Settings
 from memory_core.embed.base import Embedder, Fingerprint
 from memory_core.embed.registry import make_embedder
 from memory_core.errors import ModelMismatch, ModelNotFound, StoreError
+from memory_core.index.sparse import SparseIndex, place_of
 from memory_core.journal.database import Database
 from memory_core.journal.journal import Journal
 from memory_core.journal.serving import serving_model, spec_in
-from memory_core.models.resolve import PINNED, RERANKER, resolve
+from memory_core.models.resolve import PINNED, RERANKER, ResolvedModel, resolve
+from memory_core.recall.match import Matchers
 from memory_core.recall.rerank import Reranker
 
 SPEC = ("embedder", "pooling", "query_prompt", "document_prompt", "dimensions", "runtime")
@@ -71,6 +73,31 @@ def reranker_of(settings: Settings, *, named: bool = True) -> Reranker | None:
     with looked_for("reranker"):
         found = resolve(name, cache_dir=cache, allow_download=settings.allow_download)
     return local_reranker(found, cache, settings.runtime)
+
+
+def matchers_of(settings: Settings, journal: Journal) -> tuple[Matchers, Callable[[], None]]:
+    """Return the sparse and the late-interaction model that the settings name, and what ends them.
+
+    Raises:
+        ModelNotFound, ModelRejected: one cannot be had.
+    """
+    if settings.sparse is None and settings.late_interaction is None:
+        return Matchers(), lambda: None
+    from memory_core.embed.sentence_transformers_matching import LateModel, SparseModel
+
+    sparse, late = None, None
+    if settings.sparse is not None:
+        model = SparseModel(_resolved(settings, "sparse", settings.sparse))
+        sparse = SparseIndex(journal, model, place_of(journal, model))
+    if settings.late_interaction is not None:
+        late = LateModel(_resolved(settings, "late_interaction", settings.late_interaction))
+    return Matchers(sparse, late), lambda: None if sparse is None else sparse.close()
+
+
+def _resolved(settings: Settings, setting: str, name: str) -> ResolvedModel:
+    with looked_for(setting):
+        cache, allow = settings.models_dir.expanduser(), settings.allow_download
+        return resolve(name, cache_dir=cache, allow_download=allow)
 
 
 @contextmanager

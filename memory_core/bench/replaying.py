@@ -17,7 +17,7 @@ from memory_core.bench.recalling import MIDDLE
 from memory_core.manager import MemoryManager
 from memory_core.replay import Replay
 from memory_core.replay.encoding import encode
-from memory_core.replay.recording import Environment
+from memory_core.replay.environment import Environment
 
 SMALL_ENOUGH = Target("value", 12.0)
 AT_ONCE = Target("value", 2.0)

@@ -73,16 +73,25 @@ class TextRanker:
 
     def _loaded(self) -> Any:
         if self._model is None:
-            if problems := verify(self._resolved):
-                raise ModelRejected(f"{problems[0]}; get the model again")
-            from sentence_transformers import MultiVectorEncoder, SparseEncoder
-
-            made = SparseEncoder if self._shape == "sparse" else MultiVectorEncoder
-            self._model = made(
-                str(self._resolved.path),
-                device="cpu",
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
-            )
+            self._model = load(self._resolved, self._shape)
         return self._model
+
+
+def load(resolved: ResolvedModel, shape: Shape) -> Any:
+    """Return a sentence-transformers model of that shape, from local files only.
+
+    Raises:
+        ModelRejected: the files are not those that were resolved.
+    """
+    if problems := verify(resolved):
+        raise ModelRejected(f"{problems[0]}; get the model again")
+    from sentence_transformers import MultiVectorEncoder, SparseEncoder
+
+    made = SparseEncoder if shape == "sparse" else MultiVectorEncoder
+    return made(
+        str(resolved.path),
+        device="cpu",
+        local_files_only=True,
+        trust_remote_code=False,
+        model_kwargs={"use_safetensors": True},
+    )

@@ -1,7 +1,6 @@
 """Everything derived from one namespace's vectors, as the manager and the commands use it."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from memory_core.config import Settings
 from memory_core.index.embedded import EmbeddedStore, Work
@@ -12,8 +11,9 @@ from memory_core.index.place import Place
 from memory_core.index.resident import Resident
 from memory_core.index.retriever import DenseRetriever
 from memory_core.index.server import ServerStore
+from memory_core.index.sparse import forget_erased
 from memory_core.index.sweep import PATIENCE, sweep
-from memory_core.journal.entries import Namespace
+from memory_core.journal.journal import Journal
 from memory_core.journal.vectors import VectorTable
 
 RESIDENT = {str(family): family for family in FAMILIES}
@@ -25,16 +25,16 @@ class Derived:
 
     def __init__(
         self,
-        home: Path,
-        namespace: Namespace,
+        journal: Journal,
         table: VectorTable,
         settings: Settings,
         *,
         writable: bool,
     ) -> None:
+        self._journal = journal
         self._table = table
         self._settings = settings
-        self.place = Place.of(home, namespace, table.digest, settings.metric)
+        self.place = Place.of(journal.home, journal.identity, table.digest, settings.metric)
         self.rows = ExactRows(table, self.place, writable=writable)
         self.store: EmbeddedStore | ServerStore = (
             EmbeddedStore(self.place, settings.metric)
@@ -85,6 +85,7 @@ class Derived:
         """
         wake = self.keeper.wake if self.keeper is not None else lambda: None
         sweep(self.place, self._table.generation, wake, patience=patience)
+        forget_erased(self._journal, patience=patience)
         if isinstance(self.store, ServerStore):
             return (self.store.forget(self.rows.current()),)
         return ()

@@ -3,6 +3,7 @@
     <home>/derived/scan-<uid>-<key>.f32        rows for exact scan, shared by processes
     <home>/derived/chroma-<uid>-<key>/         embedded Chroma: generation, mark, data/
     <home>/derived/chroma-<uid>-<key>.new/     the same while it is built
+    <home>/derived/sparse-<uid>-<key>.bin      learned sparse vectors, see `index.sparse`
     <home>/derived/quarantine-<kind>-<uid>-<key>  the last damaged one, for looking at
 
 `uid` is the namespace's random id, `key` a hash of fingerprint and metric: no name of a namespace

@@ -2,7 +2,8 @@
 
     dense    = w_d · clip((similarity − floor) / (ceiling − floor), 0, 1)
     lexical  = w_l · lexical
-    score    = dense + lexical
+    sparse   = w_s · sparse                    where a sparse model is set (`recall.match`)
+    score    = dense + lexical + sparse
 
 Both signals are absolute (`recall.retrieve`), so a score means the same in every recall: nothing
 is scaled by the other candidates, unlike min-max or rank fusion (Bruch et al. 2023, "An Analysis
@@ -11,7 +12,7 @@ A text that is not embedded yet is ranked by its words alone.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,7 @@ class Weights:
     dense: float = 1.0
     lexical: float = 1.5
     """On LoCoMo's development conversations recall@10 rises up to 1.5 and falls after 2."""
+    sparse: float = 0.0
     floor: float = 0.0
     """Similarity that is worth nothing; 0 is right for the cosine of most bi-encoders."""
     ceiling: float = 1.0
@@ -46,15 +48,15 @@ class Weights:
             raise InvalidSetting(
                 f"ceiling {self.ceiling} is not above floor {self.floor}; swap or widen them"
             )
-        if self.dense < 0 or self.lexical < 0:
+        if min(weights := (self.dense, self.lexical, self.sparse)) < 0:
             raise InvalidSetting(
-                f"weights dense={self.dense}, lexical={self.lexical} are negative; use 0 or more"
+                f"of the weights dense, lexical, sparse = {weights} one is negative; use 0 or more"
             )
 
     @property
     def most(self) -> float:
         """The greatest sum of terms that any hit can get."""
-        return self.dense + self.lexical
+        return self.dense + self.lexical + self.sparse
 
     def terms(self, signals: Mapping[str, float]) -> dict[str, float]:
         """Return the relevance terms of the signals that are there."""
@@ -64,6 +66,8 @@ class Weights:
             terms["dense"] = self.dense * (0.0 if share < 0 else 1.0 if share > 1 else share)
         if (lexical := signals.get("lexical")) is not None:
             terms["lexical"] = self.lexical * lexical
+        if (sparse := signals.get("sparse")) is not None:
+            terms["sparse"] = self.sparse * sparse
         return terms
 
 
@@ -79,11 +83,13 @@ class FuseStage:
         *,
         weights: Weights | None = None,
         pool: int = POOL,
+        further: Callable[[Query], Scores | None] = lambda query: None,
     ) -> None:
         self._retriever = retriever
         self._reader = reader
         self._weights = weights or Weights()
         self._pool = pool
+        self._further = further
 
     def __call__(self, query: Query, hits: Hits) -> Hits:
         """Return the best candidates, best first, ties by id; the rest are cut."""
@@ -99,8 +105,9 @@ class FuseStage:
         A hit keeps the terms that other stages gave it.
         """
         similarities = self._similarities(query, items)
-        lexical = self._reader.view(query).lexical
-        return [self._measured(hit, similarities.get(hit.facts.doc), lexical) for hit in items]
+        columns = {"lexical": self._reader.view(query).lexical, "sparse": self._further(query)}
+        by_doc = {name: column for name, column in columns.items() if column is not None}
+        return [self._measured(hit, similarities.get(hit.facts.doc), by_doc) for hit in items]
 
     def relevances(self, query: Query, docs: Docs) -> Scores:
         """Return dense + lexical of docs `(n,)`, without making hits of them."""
@@ -114,12 +121,13 @@ class FuseStage:
             total += weights.lexical * view.lexical[docs]
         return total
 
-    def _measured(self, hit: Hit, similarity: float | None, lexical: Scores | None) -> Hit:
+    def _measured(self, hit: Hit, similarity: float | None, by_doc: Mapping[str, Scores]) -> Hit:
         signals = hit.signals
         if similarity is not None:
             signals = {**signals, "dense": similarity}
-        if lexical is not None and "lexical" not in signals:
-            signals = {**signals, "lexical": lexical.item(hit.facts.doc)}
+        for name, column in by_doc.items():
+            if name not in signals:
+                signals = {**signals, name: column.item(hit.facts.doc)}
         terms = self._weights.terms(signals)
         if hit.terms:
             terms = {**hit.terms, **terms}

@@ -7,6 +7,7 @@ from memory_core.recall.cap import CapStage
 from memory_core.recall.context import ContextStage
 from memory_core.recall.diversify import DiversifyStage, Diversity
 from memory_core.recall.fuse import FuseStage, Weights
+from memory_core.recall.match import Matchers
 from memory_core.recall.reader import Reader, ReadSide
 from memory_core.recall.repeats import RepeatStage
 from memory_core.recall.rerank import Reranker, RerankStage
@@ -24,6 +25,8 @@ def stages_of(
     retriever: Retriever,
     settings: Settings,
     reranker: Reranker | None,
+    *,
+    matchers: Matchers | None = None,
 ) -> list[Stage]:
     """Return the stages of a recall, in the order they run.
 
@@ -32,18 +35,27 @@ def stages_of(
         retriever: finds candidates by meaning.
         settings: the weights and counts to use.
         reranker: the cross-encoder, None without one.
+        matchers: a sparse and a late-interaction model, where they are set.
     """
     reader, links = Reader(read[0], terms), read[1]
-    weights = Weights(dense=settings.dense_weight, lexical=settings.lexical_weight)
-    fuse = FuseStage(retriever, reader, weights=weights)
+    further = matchers or Matchers()
+    sparse = further.sparse_stage(reader, settings.candidates)
+    fuse = FuseStage(
+        retriever,
+        reader,
+        weights=_weights(settings),
+        further=lambda query: sparse[0].shares(query) if sparse else None,
+    )
     return [
         DenseStage(retriever, reader, settings.candidates),
         LexicalStage(reader, settings.candidates),
+        *sparse,
         fuse,
         ContextStage(reader, fuse),
         SpreadStage(reader, links, fuse),
         TemporalStage(),
         SpeakerStage(reader),
+        *further.late_stage(settings.rerank_count, settings.late_weight),
         RerankStage(reranker, settings.rerank_count, reader=reader),
         SessionStage(reader),
         ScoreStage(_boosts(settings), min_relevance=settings.min_relevance),
@@ -51,6 +63,14 @@ def stages_of(
         CapStage(settings.untrusted_share),
         DiversifyStage(retriever, _diversity(settings)),
     ]
+
+
+def _weights(settings: Settings) -> Weights:
+    return Weights(
+        dense=settings.dense_weight,
+        lexical=settings.lexical_weight,
+        sparse=settings.sparse_weight,
+    )
 
 
 def _boosts(settings: Settings) -> Boosts:

@@ -21,6 +21,8 @@ from memory_core.replay.imagined import Imagined
 from memory_core.replay.recording import Recording
 
 RERANK = "rerank"
+MATCHERS = ("sparse", "late")
+"""Stages of further models, off in the replay of a recall that had none."""
 HURRIED = ("not_read",)
 """Codes of notes that only the clock gives: they are part of the conditions, like the extent."""
 
@@ -77,7 +79,8 @@ def conditions_of(parts: Parts, recording: Recording) -> Conditions:
     body, known = recording.body, wiring(parts).settings
     values = {k: v for k, v in body.get("settings", {}).items() if k in DECIDING}
     model = body.get("embedder")
-    off = frozenset() if body.get("reranker", True) is not None else frozenset((RERANK,))
+    off = frozenset(name for name in MATCHERS if body.get(name) is None)
+    off |= frozenset() if body.get("reranker", True) is not None else frozenset((RERANK,))
     noted = body.get("noted") or [[step["name"], step["notes"]] for step in body["steps"]]
     notes = (
         Note(*note)
@@ -138,4 +141,6 @@ def _extent(data: dict[str, Any] | None) -> Extent:
         neighbours=None if neighbours is None else tuple(neighbours),
         known=data["known"],
         batches=None if batches is None else tuple(tuple(batch) for batch in batches),
+        sparse=data.get("sparse"),
+        late=None if data.get("late") is None else tuple(data["late"]),
     )

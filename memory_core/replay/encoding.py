@@ -152,7 +152,7 @@ def _query(query: Query) -> dict[str, Any]:
 
 def _extent(trace: Sequence[Step], arrays: Arrays) -> dict[str, Any]:
     parts = [step.hits.extent for step in trace if step.hits.extent is not None]
-    seen = next((part for part in parts if part.batches is None), Extent())
+    seen = next((part for part in parts if part.rows is not None), Extent())
     batches = next((part.batches for part in parts if part.batches is not None), None)
     rows = seen.neighbours
     deltas = None if rows is None else np.diff(sorted(rows), prepend=0).tolist()
@@ -161,7 +161,15 @@ def _extent(trace: Sequence[Step], arrays: Arrays) -> dict[str, Any]:
         "known": seen.known,
         "neighbours": None if deltas is None else arrays.put("i", deltas),
         "batches": batches,
+        **{name: value for part in parts for name, value in _further(part)},
     }
+
+
+def _further(part: Extent) -> Iterator[tuple[str, Any]]:
+    if part.sparse is not None:
+        yield "sparse", part.sparse
+    if part.late is not None:
+        yield "late", part.late
 
 
 def _steps(

