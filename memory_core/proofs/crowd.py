@@ -7,8 +7,10 @@ import json
 import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
+import apsw
 import numpy as np
 
 from memory_core.build import open_memory
@@ -30,6 +32,7 @@ def prove_crowd(run: Run, findings: Findings) -> None:
             for number, nursery in enumerate(nurseries)
         ]
         most, looks = _most_owners(run.place, nurseries, ends)
+        floors = list(pool.map(partial(_floor, run), nurseries[:WRITERS], range(WRITERS)))
     for nursery in nurseries:
         nursery.__exit__(None, None, None)
     lives = [end.result() for end in ends]
@@ -42,6 +45,7 @@ def prove_crowd(run: Run, findings: Findings) -> None:
     findings.measured |= {
         "stored": len(waits), "p50_ms": round(float(np.percentile(waits, 50)), 2),
         "p99_ms": round(float(np.percentile(waits, 99)), 2),
+        "floor_p99_ms": round(float(np.percentile(np.concatenate(floors), 99)), 2),
         "worst_ms": round(float(max(waits)), 1), "index_owners": most, "looks": looks,
     }  # fmt: skip
 
@@ -56,6 +60,24 @@ def write_share(*, home: str, writer: int, count: int, plant: str | None) -> Non
             memory.store(text_of(writer, number), key=f"{writer}:{number}")
             waits.append(round((time.perf_counter() - begun) * 1000, 3))
         memory.parts.catchup.drain()
+    say(json.dumps(waits))
+
+
+def write_bare(*, home: str, writer: int, count: int, plant: str | None) -> None:
+    """Commit as many rows to a bare SQLite file, made durable as the journal is: the floor."""
+    connection = apsw.Connection(f"{home}-floor.db")
+    connection.set_busy_timeout(5_000)
+    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+    connection.execute("CREATE TABLE IF NOT EXISTS floor(text TEXT NOT NULL)")
+    say(READY)
+    waits = []
+    for number in range(count):
+        begun = time.perf_counter()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT INTO floor VALUES (?)", (text_of(writer, number),))
+        connection.execute("COMMIT")
+        waits.append(round((time.perf_counter() - begun) * 1000, 3))
+    connection.close()
     say(json.dumps(waits))
 
 
@@ -78,6 +100,11 @@ def read_along(*, home: str, writer: int, count: int, plant: str | None) -> None
 def text_of(writer: int, number: int) -> str:
     """Return the text of a writer's memory."""
     return f"writer {writer} put box {number} into room w{writer}n{number} of house {number % 9}"
+
+
+def _floor(run: Run, nursery: Nursery, number: int) -> list[float]:
+    life = nursery.life(f"{__name__}:write_bare", _arguments(run, number))
+    return [float(wait) for wait in json.loads(life.said[-1])] if life.code == 0 else [0.0]
 
 
 def _role(number: int) -> str:

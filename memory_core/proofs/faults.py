@@ -174,7 +174,7 @@ def _line(text: str) -> None:
 
 
 PROOFS = (
-    Proof("D6", "failing disks are told honestly", 40, 3, prove_honest_errors, needs.tracing),
+    Proof("D6", "failing disks are told honestly", 20, 3, prove_honest_errors, needs.tracing),
     Proof("D7", "a full disk loses nothing", 4, 1, prove_full_disk, needs.own_disk),
 )
 

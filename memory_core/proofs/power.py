@@ -230,7 +230,7 @@ def main(home: str, count: str, plant: str = "") -> None:
 
 
 PROOFS = (
-    Proof("D4", "acknowledged is kept when the power goes", 200, 12, prove_power_loss,
+    Proof("D4", "acknowledged is kept when the power goes", 40, 12, prove_power_loss,
           needs.tracing),
 )  # fmt: skip
 

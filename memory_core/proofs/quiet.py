@@ -178,6 +178,6 @@ def _word(chance: random.Random) -> str:
 
 
 PROOFS = (
-    Proof("L1", "logs hold no word of a memory", 20, 1, prove_quiet_logs),
-    Proof("T8", "no name leads out of the home", 400, 10, prove_paths),
+    Proof("L1", "logs hold no word of a memory", 5, 1, prove_quiet_logs),
+    Proof("T8", "no name leads out of the home", 60, 10, prove_paths),
 )

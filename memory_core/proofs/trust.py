@@ -160,8 +160,8 @@ def _asked(memory: MemoryManager, asked: Sequence[tuple[str, str]], findings: Fi
 
 
 PROOFS = (
-    Proof("T2", "trust never exceeds a lineage's, and a purge is complete", 10_000, 60,
+    Proof("T2", "trust never exceeds a lineage's, and a purge is complete", 5_000, 60,
           prove_monotone),
-    Proof("T4", "one untrusted writer gets a bounded share of an answer", 10_000, 300, prove_share,
+    Proof("T4", "one untrusted writer gets a bounded share of an answer", 1_000, 300, prove_share,
           needs.model),
 )  # fmt: skip

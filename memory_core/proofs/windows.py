@@ -123,4 +123,4 @@ def _unfound(memory: Any, keys: Sequence[str]) -> list[str]:
     return [key for key in keys if memory.recall(text_of_key(key), k=1).hits[0].memory.key != key]
 
 
-PROOFS = (Proof("D3", "a death in any window is recovered from", 20, 1, prove_windows),)
+PROOFS = (Proof("D3", "a death in any window is recovered from", 2, 1, prove_windows),)
