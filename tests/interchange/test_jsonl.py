@@ -94,7 +94,7 @@ def test_every_field_of_a_memory_comes_back(written: list[Memory]) -> None:
 def _assert_same(memory: Memory, record: Record) -> None:
     assert record.draft is not None
     assert record.origin is not None
-    for name in set(Draft.model_fields) - {"key"}:
+    for name in set(Draft.model_fields) - {"key", "image", "audio"}:
         kept, was = getattr(record.draft, name), getattr(memory, name)
         assert kept == was, name
     kept_metadata, was_metadata = record.draft.metadata, memory.metadata

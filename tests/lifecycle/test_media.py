@@ -18,6 +18,7 @@ from memory_core.lifecycle.backup import backup, restore
 from memory_core.lifecycle.checking import deep_faults
 from memory_core.lifecycle.media import content_of
 from memory_core.media import MAX_MEDIA_BYTES
+from memory_core.serve.api import OPERATIONS
 
 
 def png(colour: bytes = b"\xff\0\0", side: int = 8) -> bytes:
@@ -210,6 +211,13 @@ def test_a_damaged_file_is_found_by_a_deep_verification(tmp_path: Path) -> None:
         assert "cannot be read" in deep_faults(memory)[0]
         memory.store("b", image=png())  # heals it
         assert deep_faults(memory) == []
+
+
+@pytest.mark.parametrize("field", ["image", "audio"])
+@pytest.mark.parametrize("value", ['"/etc/passwd"', '{"digest": "0", "type": "image/png"}', "[1]"])
+def test_no_request_names_a_file_of_this_machine(field: str, value: str) -> None:
+    with pytest.raises(InvalidMedia):
+        OPERATIONS["store"].request(f'{{"text": "x", "{field}": {value}}}'.encode())
 
 
 def test_an_import_names_no_file_of_this_machine(tmp_path: Path) -> None:

@@ -203,9 +203,11 @@ def test_the_description_draws_the_line_where_the_checks_do(served: Served) -> N
     told = description()["components"]["schemas"]
     names = told["Otherwise"]["properties"]["settings"]["properties"]
     assert set(names) == {*DECIDING} - {*FIXED}
-    assert set(told["Revision"]["properties"]["fields"]["properties"]) == {*Draft.model_fields} - {
-        "key"
-    }
+    never = {"key", "image", "audio"}
+    assert set(told["Revision"]["properties"]["fields"]["properties"]) == (
+        {*Draft.model_fields} - never
+    )
+    assert not {"image", "audio"} & set(told["Draft"]["properties"])
     patterns = told["Filter"]["patternProperties"]
     fields = {"kind", "occurred_at", "importance", "metadata.project"}
     assert all(any(re.search(each, field) for each in patterns) for field in fields)
