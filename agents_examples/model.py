@@ -27,7 +27,8 @@ def scripted(prompt: str) -> str:
     """Return the recalled record that answers the last line of a prompt best."""
     question = _words(prompt.strip().splitlines()[-1])
     texts = [json.loads(line)["text"] for line in prompt.splitlines() if _is_record(line)]
-    best = max(texts, key=lambda text: len(question & _words(text)), default="")
+    told = [text for text in texts if not text.endswith("?")]  # a question of before is no answer
+    best = max(told, key=lambda text: len(question & _words(text)), default="")
     if "?" in prompt.splitlines()[-1] and question & _words(best):
         return f"You told me: {best}"
     return "Noted." if "?" not in prompt.splitlines()[-1] else "I do not know that yet."
