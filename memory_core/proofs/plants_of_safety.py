@@ -3,9 +3,11 @@
 import importlib
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import apsw
+import numpy as np
 
 from memory_core import build
 from memory_core.index import embedded, sweep
@@ -14,7 +16,7 @@ from memory_core.interchange import source
 from memory_core.journal import erase
 from memory_core.journal.database import Database
 from memory_core.lifecycle import erase as lifecycle_erase
-from memory_core.models import weights
+from memory_core.models import onnx_body, weights
 from memory_core.proofs.plant import Plant, Swap
 
 
@@ -79,6 +81,17 @@ def _copies_are_not_told() -> list[Swap]:
     return [(lifecycle_erase, "tell_copies", lambda journal: [])]
 
 
+def _buffers_are_shared() -> list[Swap]:
+    buffer = np.empty(1 << 20, dtype=np.int64)
+
+    def full(shape: tuple[int, int], value: int, dtype: Any) -> Any:
+        rows = buffer[: shape[0] * shape[1]].reshape(shape)
+        rows[:] = value
+        return rows
+
+    return [(onnx_body, "np", SimpleNamespace(full=full, zeros=np.zeros, int64=np.int64))]
+
+
 PLANTS_OF_SAFETY: dict[str, Plant] = {
     "evaluated": Plant("T6", "an import file is evaluated", _files_are_evaluated, 1),
     "linkless": Plant("C3", "an opening forgets the links", _links_end_with_the_opening),
@@ -86,6 +99,7 @@ PLANTS_OF_SAFETY: dict[str, Plant] = {
     "untold": Plant("E1", "exports and backups are not told of erasures", _copies_are_not_told),
     "hoarding": Plant("I4", "what an index was before stays beside it", _old_indexes_stay),
     "leaking": Plant("I4", "a closed store keeps its files open", _files_stay_open),
+    "one-buffer": Plant("U4", "threads write into one buffer of a model", _buffers_are_shared),
     "trusting": Plant("T6", "a model's own code is trusted", _models_are_trusted, 4),
 }
 """Name -> bug."""

@@ -25,6 +25,7 @@ from memory_core.proofs import (
     power,
     quiet,
     reopening,
+    sharing,
     sickening,
     trust,
     viewing,
@@ -36,8 +37,8 @@ from memory_core.proofs.row import Proof
 
 MODULES = (
     killing, indexing, bloat, migrating, crowd, damage, modelled, reopening, hostile, long_texts,
-    clocks, walls, trust, injecting, authorising, limiting, viewing, waiting, sickening, inert,
-    offline, hygiene, windows, copies, power, faults, quiet, erasing, crashing, control,
+    clocks, walls, trust, injecting, authorising, limiting, viewing, sharing, waiting, sickening,
+    inert, offline, hygiene, windows, copies, power, faults, quiet, erasing, crashing, control,
 )  # fmt: skip
 
 PROOFS: dict[str, Proof] = {proof.row: proof for module in MODULES for proof in module.PROOFS}
