@@ -243,8 +243,9 @@ class Recordings:
     def _start(self) -> None:
         with undisturbed(), self._lock:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="recordings", daemon=True)
+                thread.start()
+                self._thread = thread  # started: close() may join it
 
     def _run(self) -> None:
         while not self._stop.wait(GROUP_SECONDS):
