@@ -123,6 +123,6 @@ def _models() -> Models:
 
 
 PROOFS = (
-    Proof("U4", "threads that share a model get what one gets alone", 200, 3, prove_sharing,
+    Proof("U4", "threads that share a model get what one gets alone", 60, 3, prove_sharing,
           needs.model),
 )  # fmt: skip
