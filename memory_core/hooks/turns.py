@@ -16,7 +16,7 @@ from memory_core.errors import InvalidInput, NotFound
 from memory_core.filters import Where
 from memory_core.hooks.block import MemoryBlock, Section, change_record
 from memory_core.hooks.conversation import Message, Placed, Running, last_user, text_of
-from memory_core.hooks.echo import EchoGuard, quoting, said_in
+from memory_core.hooks.echo import EchoGuard, Fresh, quoting, said_in
 from memory_core.hooks.lanes import Lanes
 from memory_core.hooks.summary import Summarise, extractive
 from memory_core.hooks.tools import ToolResult, ToolResults, tool_result
@@ -149,16 +149,21 @@ class MemoryHooks:
         """
         given = tuple(tool_results)
 
-        def drafts() -> list[dict[str, object]]:
-            assistant = {"role": "assistant", "source": "assistant"}
+        def store() -> tuple[Memory, ...]:
             user_side = {"role": "user", "source": "user", "speaker": self._speaker}
-            return [
-                *self._drafts(user, user_side, strict=False),
-                *(draft for result in given for draft in self._tool_drafts(result)),
-                *self._drafts(reply, assistant, strict=True),
-            ]
+            said = self._now.guard.fresh(reply, strict=True)
+            stored = self._stored(
+                [
+                    *self._drafts(user, user_side, strict=False),
+                    *(draft for result in given for draft in self._tool_drafts(result)),
+                    *self._draft(said, {"role": "assistant", "source": "assistant"}),
+                ]
+            )
+            if not said.text.strip():
+                self._used(said.quotes)
+            return stored
 
-        return self._safely("store", lambda: self._told(reply, drafts), ())
+        return self._safely("store", store, ())
 
     def on_tool_result(self, result: ToolResult | str) -> tuple[Memory, ...]:
         """Store what a tool answered, with source "tool"."""
@@ -249,21 +254,17 @@ class MemoryHooks:
     def _drafts(
         self, text: str, side: Mapping[str, object], *, strict: bool
     ) -> list[dict[str, object]]:
-        fresh = self._now.guard.fresh(text, strict=strict)
+        return self._draft(self._now.guard.fresh(text, strict=strict), side)
+
+    def _draft(self, fresh: Fresh, side: Mapping[str, object]) -> list[dict[str, object]]:
         if not fresh.text.strip():
             return []
         return [quoting({"text": fresh.text, **side, "session": self.session}, fresh.quotes)]
 
-    def _told(
-        self, reply: str, drafts: Callable[[], list[dict[str, object]]]
-    ) -> tuple[Memory, ...]:
-        said = self._now.guard.fresh(reply, strict=True)
-        stored = self._stored(drafts())
-        if not said.text.strip():
-            for id in said.quotes:
-                with suppress(NotFound, InvalidInput):  # erased or forgotten since it was shown
-                    self._now.head += self.memory.reinforce(id).version == self._now.head + 1
-        return stored
+    def _used(self, ids: Sequence[str]) -> None:
+        for id in ids:
+            with suppress(NotFound, InvalidInput):  # erased or forgotten since it was shown
+                self._follow(self.memory.reinforce(id))
 
     def _tool_drafts(self, value: ToolResult | str) -> list[dict[str, object]]:
         result = tool_result(value)
@@ -271,13 +272,16 @@ class MemoryHooks:
         return self._drafts(result.text, side, strict=True)
 
     def _stored(self, drafts: Sequence[Mapping[str, object]]) -> tuple[Memory, ...]:
-        now = self._now
         report = self.memory.store_many(drafts)
-        for memory in report.stored:  # nothing to follow where nobody else wrote in between
-            now.head += memory.version == now.head + 1
+        for memory in report.stored:
+            self._follow(memory)
         for rejected in report.errors:
             logger.error("one part of this turn was not stored: %s", rejected.kind)
         return report.stored
+
+    def _follow(self, written: Memory) -> None:
+        """Move on with an own write; where somebody else wrote in between, it stays behind."""
+        self._now.head += written.version == self._now.head + 1
 
     def _summary(self) -> Memory | None:
         if self._summarise is None:
