@@ -24,6 +24,7 @@ import apsw
 from memory_core.errors import NotFound, NotStored, StoreBusy, StoreDamaged
 from memory_core.forking import undisturbed
 from memory_core.journal.bodies import media_of
+from memory_core.journal.durable import sync
 from memory_core.journal.sql import rows
 from memory_core.media import MAX_MEDIA_BYTES, Attachment, Media, MediaKind, examine, opened
 
@@ -101,7 +102,7 @@ class MediaFiles:
             for path in doomed:
                 path.unlink(missing_ok=True)
             if doomed:
-                _sync(self.place)
+                sync(self.place)
             for mark in self._marks():
                 mark.unlink(missing_ok=True)
         return len([path for path in doomed if _PART not in path.name])
@@ -149,12 +150,12 @@ class MediaFiles:
         try:
             media = self._written(attachment, kind, part)
             os.replace(part, self.place / media.name)
-            _sync(self.place)
+            sync(self.place)
         except OSError as error:
             raise _refused(self.place, error) from error
         finally:
             part.unlink(missing_ok=True)
-        _sync(self.place.parent)
+        sync(self.place.parent)
         return media
 
     def _written(self, attachment: Path | bytes, kind: MediaKind, part: Path) -> Media:
@@ -260,8 +261,8 @@ def copy_file(source: MediaFiles, target: MediaFiles, media: Media) -> None:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
-    _sync(target.place)
-    _sync(target.place.parent)
+    sync(target.place)
+    sync(target.place.parent)
 
 
 def _digest(path: Path) -> str:
@@ -275,11 +276,3 @@ def _private(path: str, flags: int) -> int:
 def _refused(place: Path, error: OSError) -> NotStored:
     told = error.strerror or str(error)
     return NotStored(f"nothing was written to {place}: {told}; free space or check the disk")
-
-
-def _sync(place: Path) -> None:
-    descriptor = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

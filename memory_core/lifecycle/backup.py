@@ -24,6 +24,7 @@ from memory_core.errors import InvalidInput, StoreDamaged, StoreTooNew
 from memory_core.journal import copying, erase
 from memory_core.journal.copying import Copy, Erasure
 from memory_core.journal.database import Database
+from memory_core.journal.durable import sync
 from memory_core.journal.entries import Head
 from memory_core.journal.events import REMOVALS, Erased, Event
 from memory_core.journal.journal import Journal, Pending
@@ -86,7 +87,7 @@ def backup(manager: MemoryManager, destination: str | Path) -> Backup:
         _write_manifest(part, heads, manager.parts.clock())
         _settle(part)
         os.replace(part, place)
-        _sync(place.parent)
+        sync(place.parent)
     except OSError as error:
         raise InvalidInput(
             f"{place} cannot be written ({error.strerror or error}); name another place"
@@ -149,7 +150,7 @@ def restore(
         copy_media(file, place, target)
         _settle(Path(work))
         os.replace(file, target / FILE)
-    _sync(target)
+    sync(target)
     return Restored(target, heads, left_out, time.monotonic() - begun)
 
 
@@ -285,13 +286,5 @@ def _settle(place: Path) -> None:
         if file.name.endswith(("-wal", "-shm")):
             file.unlink()
         elif file.is_file():
-            _sync(file)
-    _sync(place)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(file)
+    sync(place)
