@@ -26,8 +26,6 @@ from memory_core.journal.where import matching
 from memory_core.terms import term_counts
 from memory_core.types import Link, Memory
 
-Columns = dict[str, NDArray[Any]]
-
 
 class Hypothetical:
     """The read side of a journal with some memories added.
@@ -49,11 +47,7 @@ class Hypothetical:
         }
         counts = [term_counts(indexed(event.text, event.speaker)) for event in events]
         self._lexicon = _Lexicon(journal.identity.ns_id, dict(zip(self.docs, counts, strict=True)))
-        known = Names(journal.snapshot().speakers)
-        voices = known.codes(event.speaker for event in events)
-        columns = self._columns(events, counts, at)
-        columns["speaker"][len(columns["speaker"]) - len(events) :] = voices
-        self._snapshot = Snapshot(self.seq, columns, known.names)
+        self._snapshot = self._extended(journal.snapshot(), events, counts, at)
 
     @property
     def seq(self) -> int:
@@ -96,24 +90,28 @@ class Hypothetical:
         reader = LinkReader(self._journal.database, self._journal.identity.ns_id)
         return reader(ids, seq=self._base, hops=hops, limit=limit)
 
-    def _columns(
-        self, events: Sequence[Stored], counts: Sequence[dict[str, int]], at: int
-    ) -> Columns:
-        real = self._journal.snapshot().columns
-        size = int(np.searchsorted(real["version"], self._base, side="right"))
-        kept = {name: column[:size] for name, column in real.items()}
+    def _extended(
+        self, real: Snapshot, events: Sequence[Stored], counts: Sequence[dict[str, int]], at: int
+    ) -> Snapshot:
+        size = int(np.searchsorted(real.columns["version"], self._base, side="right"))
+        kept = {name: column[:size] for name, column in real.columns.items()}
         ends = kept["seq_to"]
         kept["seq_to"] = np.where(ends > self._base, NEVER, ends)
+        speakers = Names(real.speakers)
+        voices = speakers.codes(event.speaker for event in events)
         added = [
-            _row(event, doc, size + place, (sum(terms.values()), at))
-            for place, (doc, event, terms) in enumerate(zip(self.docs, events, counts, strict=True))
+            {**_row(event, doc, size + place, (sum(terms.values()), at)), "speaker": voice}
+            for place, (doc, event, terms, voice) in enumerate(
+                zip(self.docs, events, counts, voices, strict=True)
+            )
         ]
-        return {
+        columns = {
             name: np.concatenate(
                 [column, np.array([row.get(name, 0) for row in added], dtype=column.dtype)]
             )
             for name, column in kept.items()
         }
+        return Snapshot(self.seq, columns, speakers.names)
 
 
 def _row(event: Stored, doc: int, place: int, measured: tuple[int, int]) -> dict[str, Any]:
