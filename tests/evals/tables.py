@@ -46,7 +46,7 @@ def _brief(path: Path) -> str:
     shown, pool = (mean(result.known(get)) for get in (lambda r: r.shown, lambda r: r.pool))
     size = f"{result.memories:,} in {result.haystacks}"
     headers = ["memories in namespaces", *names, "gold shown in 1,000 tokens", "candidate pool"]
-    return report.table(headers, [[size, *(f"{value:.3f}" for value in (*values, shown, pool))]])
+    return report.table(headers, [[size, *map(report.figure, (*values, shown, pool))]])
 
 
 def _deadline(path: Path) -> str:
