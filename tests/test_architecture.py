@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "version", "errors", "limits", "media", "moments", "types", "filters", "answers", "tokens",
         "passage", "forking",
     ),
-    ("terms", "metric", "chunk", "config", "journal", "embed", "models", "tracing"),
+    ("terms", "metric", "chunk", "config", "journal", "embed", "models", "tracing", "figures"),
     ("index", "train"),
     ("recall",),
     ("parts", "keyed", "lineage", "attaching", "writing", "batches", "asking", "manager"),

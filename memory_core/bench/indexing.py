@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from memory_core.bench.figure import Figure, Run, spread_of
 from memory_core.errors import MissingExtra
+from memory_core.figures import saved_figure
 from memory_core.index.base import VectorIndex
 from memory_core.index.chroma import ChromaIndex
 from memory_core.index.faiss_index import Dials, FaissIndex
@@ -105,27 +106,20 @@ def draw(found: list[Measured], path: Path) -> None:
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure as Drawing
-    except ImportError as error:
-        raise MissingExtra("matplotlib", "plots") from error
-    drawing = Drawing(figsize=(9, 4), layout="constrained")
-    FigureCanvasAgg(drawing)
-    left, right = drawing.subplots(1, 2, sharey=True)
-    for family in dict.fromkeys(one.family for one in found):
-        some = [one for one in found if one.family == family]  # in the order of the dials
-        recalls = [one.recall for one in some]
-        left.plot([one.p50_ms for one in some], recalls, "o-", label=family)
-        right.plot([one.bytes / 1e6 for one in some], recalls, "o", label=family)
-    left.set_xlabel("ms a query, p50")
-    right.set_xlabel("MB")
-    left.set_ylabel("recall@10")
-    left.set_xscale("log")
-    right.set_xscale("log")
-    left.set_title(f"{found[0].size:,} vectors of {DIMENSION}")
-    right.legend()
-    drawing.savefig(path, dpi=120)
+    with saved_figure(path, (9, 4)) as drawing:
+        left, right = drawing.subplots(1, 2, sharey=True)
+        for family in dict.fromkeys(one.family for one in found):
+            some = [one for one in found if one.family == family]  # in the order of the dials
+            recalls = [one.recall for one in some]
+            left.plot([one.p50_ms for one in some], recalls, "o-", label=family)
+            right.plot([one.bytes / 1e6 for one in some], recalls, "o", label=family)
+        left.set_xlabel("ms a query, p50")
+        right.set_xlabel("MB")
+        left.set_ylabel("recall@10")
+        left.set_xscale("log")
+        right.set_xscale("log")
+        left.set_title(f"{found[0].size:,} vectors of {DIMENSION}")
+        right.legend()
 
 
 def _faiss(run: Run, vectors: Floats, asked: tuple[Floats, list[set[int]]]) -> Iterator[Measured]:

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memory_core.errors import MissingExtra
 from memory_core.evals.abstention import Curve, curve_of
 from memory_core.evals.intervals import Interval
 from memory_core.evals.result import OVERALL, Result
+from memory_core.figures import saved_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,17 +47,10 @@ def canvas(path: Path, size: tuple[float, float] = (7, 4)) -> Iterator["Axes"]:
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("matplotlib", "evals") from error
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    yield axes
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    with saved_figure(path, size, extra="evals") as figure:
+        axes = figure.add_subplot()
+        yield axes
+        axes.grid(alpha=0.3)
 
 
 def intervals(axes: "Axes", bars: Bars, title: str) -> None:

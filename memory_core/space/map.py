@@ -12,10 +12,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from memory_core.figures import saved_figure
 from memory_core.manager import MemoryManager
 from memory_core.space.clusters import labels_of
 from memory_core.space.paper import legend, page, shortened
-from memory_core.space.pictures import COLOURS, saved_figure
+from memory_core.space.pictures import COLOURS
 from memory_core.space.points import Points, enough, points
 from memory_core.types import Memory
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from memory_core.figures import saved_figure
 from memory_core.journal.codes import KINDS, SOURCES, STATES, TRUSTS
 from memory_core.journal.sql import rows
 from memory_core.manager import MemoryManager
-from memory_core.space.pictures import COLOURS, QUIET, plain, saved_figure, whole_numbers
+from memory_core.space.pictures import COLOURS, QUIET, plain, whole_numbers
 from memory_core.space.timeline import Timeline, timeline
 from memory_core.space.timeline_chart import draw_areas, draw_dates
 

@@ -1,16 +1,13 @@
-"""What every picture shares: colours that can be told apart, and a figure that draws to a file."""
+"""What every picture shares: colours that can be told apart, quiet axes, and names of files."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memory_core.errors import InvalidInput, MissingExtra
+from memory_core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import XAxis, YAxis
-    from matplotlib.figure import Figure
 
 COLOURS = (
     "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#222255",
@@ -18,24 +15,6 @@ COLOURS = (
 )  # fmt: skip
 """After Paul Tol's schemes, which colour-blind people can tell apart."""
 QUIET = "#686b70"
-
-
-@contextmanager
-def saved_figure(path: Path, inches: tuple[float, float]) -> Iterator["Figure"]:
-    """Give a figure to draw into, and write it as PNG if the block ends well.
-
-    Raises:
-        MissingExtra: matplotlib is not installed.
-    """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("matplotlib", "plots") from error
-    figure = Figure(figsize=inches, layout="constrained")
-    FigureCanvasAgg(figure)
-    yield figure
-    figure.savefig(path, dpi=120)
 
 
 def plain(axes: "Axes", *, across: bool = True) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from memory_core.figures import saved_figure
 from memory_core.space.paper import legend, page
-from memory_core.space.pictures import COLOURS, QUIET, plain, saved_figure, whole_numbers
+from memory_core.space.pictures import COLOURS, QUIET, plain, whole_numbers
 from memory_core.space.timeline import Counts, Timeline
 
 if TYPE_CHECKING:

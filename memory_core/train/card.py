@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from memory_core.errors import MissingExtra
+from memory_core.figures import saved_figure
 from memory_core.train.examples import Example
 from memory_core.train.lora import Weights
 
@@ -57,24 +58,17 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path, measure: str
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("matplotlib", "plots") from error
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    left = figure.add_subplot()
-    losses = [(row["step"], row["loss"]) for row in history if "loss" in row]
-    name = next((key for row in history for key in row if key.endswith("_ndcg@10")), "")
-    looks = [(row["step"], row[name]) for row in history if name and name in row]
-    left.plot(*zip(*losses, strict=True), color="tab:blue") if losses else None
-    left.set_xlabel("step")
-    left.set_ylabel("training loss", color="tab:blue")
-    right = left.twinx()
-    right.plot(*zip(*looks, strict=True), "o-", color="tab:orange") if looks else None
-    right.set_ylabel(f"held-out {measure}", color="tab:orange")
-    figure.savefig(path, dpi=110)
+    with saved_figure(path, (7, 3.5), dpi=110) as figure:
+        left = figure.add_subplot()
+        losses = [(row["step"], row["loss"]) for row in history if "loss" in row]
+        name = next((key for row in history for key in row if key.endswith("_ndcg@10")), "")
+        looks = [(row["step"], row[name]) for row in history if name and name in row]
+        left.plot(*zip(*losses, strict=True), color="tab:blue") if losses else None
+        left.set_xlabel("step")
+        left.set_ylabel("training loss", color="tab:blue")
+        right = left.twinx()
+        right.plot(*zip(*looks, strict=True), "o-", color="tab:orange") if looks else None
+        right.set_ylabel(f"held-out {measure}", color="tab:orange")
 
 
 def _card(report: Report) -> str:
