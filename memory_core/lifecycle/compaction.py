@@ -125,8 +125,8 @@ def _past(journal: Journal, latest: int) -> tuple[list[int], list[int]]:
                 (ns_id, CODE["state"]["forgotten"], latest),
             )
         ]
-        kept = [number for number in forgotten if _lineage(state, number)]
-    return [number for number in forgotten if number not in set(kept)], kept
+        kept = {number: None for number in forgotten if _lineage(state, number)}
+    return [number for number in forgotten if number not in kept], list(kept)
 
 
 def _lineage(state: Pending, number: int) -> bool:
