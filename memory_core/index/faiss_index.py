@@ -145,8 +145,9 @@ class FaissIndex:
         return int(written(self._index).nbytes)
 
     def _wanted(self, count: int) -> int:
-        times = {"lsh": self.dials.candidates, "binary": self.dials.candidates}
-        return count * (self.dials.spare if self._family == "int8" else times.get(self._family, 1))
+        if self._family in DIRECTIONS:
+            return count * self.dials.candidates
+        return count * (self.dials.spare if self._family == "int8" else 1)
 
     def _coded(self, vectors: NDArray[np.float32]) -> NDArray[Any]:
         """Return vectors as the index takes them; for binary `(n, ⌈d / 8⌉)` bytes."""
