@@ -94,7 +94,7 @@ class MediaFiles:
             StoreBusy: somebody still adds.
             OSError: a file cannot be removed.
         """
-        if not self._lock.exists():
+        if not self.place.exists():
             return 0
         with undisturbed(), self._alone(patience):
             digests = kept()

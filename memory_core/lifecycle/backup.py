@@ -30,6 +30,7 @@ from memory_core.journal.events import REMOVALS, Erased, Event
 from memory_core.journal.journal import Journal, Pending
 from memory_core.journal.media import DIRECTORY
 from memory_core.journal.schema import SCHEMA_VERSION
+from memory_core.journal.temporary import temporary
 from memory_core.lifecycle import ledger
 from memory_core.lifecycle.media import copy_media, media_held
 from memory_core.manager import MemoryManager
@@ -75,25 +76,22 @@ def backup(manager: MemoryManager, destination: str | Path) -> Backup:
     place = Path(destination).expanduser().absolute()
     if os.path.lexists(place):
         raise InvalidInput(f"{place} is there already; name a new directory")
-    part = place.with_name(f"{place.name}.part-{os.getpid()}")
     database = manager.journal.database
     try:
-        part.mkdir(parents=True, mode=0o700)
-        with media_held(database):
-            copying.copy_into(database, part / FILE)
-            heads = _heads(part / FILE)
-            size = copy_media(part / FILE, database.path.parent, part)
-        size += (part / FILE).stat().st_size
-        _write_manifest(part, heads, manager.parts.clock())
-        _settle(part)
-        os.replace(part, place)
-        sync(place.parent)
+        with temporary(place.parent, f"{place.name}.part") as part:
+            with media_held(database):
+                copying.copy_into(database, part / FILE)
+                heads = _heads(part / FILE)
+                size = copy_media(part / FILE, database.path.parent, part)
+            size += (part / FILE).stat().st_size
+            _write_manifest(part, heads, manager.parts.clock())
+            _settle(part)
+            os.replace(part, place)
+            sync(place.parent)
     except OSError as error:
         raise InvalidInput(
             f"{place} cannot be written ({error.strerror or error}); name another place"
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     if not database.readonly:
         copying.note_copy(database, Copy(place, manager.parts.clock()))
     return Backup(place, time.monotonic() - begun, size, heads)
@@ -138,17 +136,17 @@ def restore(
             )
     erased = _known_erasures(place, ledgers)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=target, prefix="restoring-") as work:
-        file = Path(work) / FILE
+    with temporary(target, "restoring") as work:
+        file = work / FILE
         shutil.copyfile(place / FILE, file)
         file.chmod(0o600)
         if until:
             erased += _of_copy(file)  # what a later entry of the copy itself explains
             copying.cut(file, until)
-        left_out = _erase_again(Path(work), erased, clock)
+        left_out = _erase_again(work, erased, clock)
         heads = _heads(file)
         copy_media(file, place, target)
-        _settle(Path(work))
+        _settle(work)
         os.replace(file, target / FILE)
     sync(target)
     return Restored(target, heads, left_out, time.monotonic() - begun)
@@ -160,8 +158,8 @@ def drill(source: str | Path) -> Restored:
     Raises:
         InvalidInput, StoreDamaged, StoreTooNew: as `restore` does.
     """
-    with tempfile.TemporaryDirectory(prefix="memory-drill-") as home:
-        return restore(source, Path(home) / "home")
+    with temporary(Path(tempfile.gettempdir()), "memory-drill") as place:
+        return restore(source, place / "home")
 
 
 def _known_erasures(place: Path, ledgers: Iterable[str | Path]) -> list[Erasure]:

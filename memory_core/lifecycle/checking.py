@@ -5,6 +5,7 @@ from pathlib import Path
 
 from memory_core.journal import copying
 from memory_core.journal.media import media_in
+from memory_core.journal.temporary import temporary
 from memory_core.manager import MemoryManager
 
 
@@ -18,8 +19,8 @@ def deep_faults(manager: MemoryManager) -> list[str]:
     faults = journal.verify()
     if faults:
         return faults
-    with tempfile.TemporaryDirectory(prefix="memory-verify-") as place:
-        copy = Path(place) / "copy.db"
+    with temporary(Path(tempfile.gettempdir()), "memory-verify") as place:
+        copy = place / "copy.db"
         copying.copy_into(journal.database, copy)
         faults += copying.differences(journal.identity, copy)
     faults += copying.vector_faults(journal.database, journal.identity.ns_id)

@@ -1,14 +1,15 @@
 """The images and sounds of memories: read back, and carried along with a copy of the journal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from memory_core.errors import NotFound
 from memory_core.journal import copying
 from memory_core.journal.database import Database
-from memory_core.journal.media import DIRECTORY, MediaFiles, copy_file, media_in
+from memory_core.journal.media import MediaFiles, copy_file, media_in
 from memory_core.manager import MemoryManager
+from memory_core.media import Media
 
 
 def content_of(memory: MemoryManager, id: str) -> bytes:
@@ -35,12 +36,12 @@ def media_held(database: Database) -> Iterator[None]:
 
 
 def copy_media(file: Path, source: Path, target: Path) -> int:
-    """Copy what a closed journal speaks of from one home to another; return how many bytes.
+    """Copy what a closed journal speaks of, and nothing else; return how many bytes.
 
     Args:
         file: the copy of the journal.
         source: the home, or the backup, whose files are copied.
-        target: where to.
+        target: where to; no store is there yet, files that an earlier copy left are removed.
 
     Raises:
         NotFound, StoreDamaged: a file is missing or not what was stored.
@@ -52,10 +53,14 @@ def copy_media(file: Path, source: Path, target: Path) -> int:
             with database.read() as connection:
                 wanted = media_in(connection, namespace.ns_id)
             ours, theirs = MediaFiles(source, namespace.uid), MediaFiles(target, namespace.uid)
-            for media in wanted:
-                (target / DIRECTORY).mkdir(exist_ok=True, mode=0o700)
-                copy_file(ours, theirs, media)
-                total += media.size
+            total += _copy(ours, theirs, wanted)
     finally:
         database.close()
     return total
+
+
+def _copy(source: MediaFiles, target: MediaFiles, wanted: Sequence[Media]) -> int:
+    for media in wanted:
+        copy_file(source, target, media)
+    target.sweep(lambda: {media.digest for media in wanted})  # what a copy before left
+    return sum(media.size for media in wanted)

@@ -8,7 +8,6 @@ until it holds. The last line may be torn, since a kill can fall into it; it is 
 import fcntl
 import json
 import os
-import shutil
 import sys
 import tempfile
 import traceback
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from memory_core.errors import InvalidInput
+from memory_core.journal.temporary import temporary
 from memory_core.proofs.row import Proof, carry_out, code_digest
 
 Line = Mapping[str, Any]
@@ -74,19 +74,17 @@ def run_plan(plan: Plan, out: Path | None = None, *, afresh: bool = False) -> It
 
 def attempt(proof: Proof, *, seed: int, size: int) -> Line:
     """Run one row in a directory of its own; a row that breaks down has failed."""
-    place = Path(tempfile.mkdtemp(prefix="memory-prove-"))
-    try:
-        return carry_out(proof, place / "home", seed=seed, size=size)
-    except Exception as error:  # whatever it was, the other rows are still to be run
-        traceback.print_exc(file=sys.stderr)
-        told = f"the row broke down: {type(error).__name__}: {error}"[:1_000]
-        return {
-            "row": proof.row, "promise": proof.promise, "size": size, "skipped": None, "n": 1,
-            "failures": 1, "first_failures": [told], "injected": 0, "measured": {}, "details": {},
-            "seed": seed, "code": code_digest(), "seconds": 0.0,
-        }  # fmt: skip
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    with temporary(Path(tempfile.gettempdir()), "memory-prove") as place:
+        try:
+            return carry_out(proof, place / "home", seed=seed, size=size)
+        except Exception as error:  # whatever it was, the other rows are still to be run
+            traceback.print_exc(file=sys.stderr)
+            told = f"the row broke down: {type(error).__name__}: {error}"[:1_000]
+            return {
+                "row": proof.row, "promise": proof.promise, "size": size, "skipped": None, "n": 1,
+                "failures": 1, "first_failures": [told], "injected": 0, "measured": {},
+                "details": {}, "seed": seed, "code": code_digest(), "seconds": 0.0,
+            }  # fmt: skip
 
 
 def read_lines(path: Path) -> list[Line]:

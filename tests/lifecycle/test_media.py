@@ -188,6 +188,7 @@ def test_backup_restore_export_and_import_carry_files(tmp_path: Path) -> None:
     with open_memory(tmp_path / "again", embedder="hash") as memory:
         assert content_of(memory, kept.id) == png(b"abc")
         assert len(files(tmp_path / "again")) == 1 and deep_faults(memory) == []
+        assert memory.erase(kept.id).residue == 0 and files(tmp_path / "again") == []
     with open_memory(tmp_path / "other", embedder="hash") as memory:
         for _ in range(2):
             import_records(memory, surviving(tmp_path / "export.jsonl"))
