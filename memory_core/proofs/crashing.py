@@ -5,9 +5,6 @@ was gone already.
 """
 
 import json
-import os
-import signal
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ from memory_core.proofs.nursery import READY, Life, Nursery, say
 from memory_core.proofs.plants import planted, swapped
 from memory_core.proofs.residue import Traces, scan, told, traces_of
 from memory_core.proofs.row import Findings, Proof, Run
+from memory_core.proofs.scenes.scene import deadly
 from memory_core.replay.recording import Recordings
 
 POINTS: tuple[tuple[str, Any, str, int, bool], ...] = (
@@ -85,23 +83,6 @@ def erase_and_die(*, home: str, id: str, point: int, plant: str | None) -> None:
             stack.enter_context(dying)
         receipt = memory.erase(id)
         say(receipt.model_dump_json())
-
-
-def deadly(honest: Callable[..., Any], call: int, *, after: bool) -> Callable[..., Any]:
-    """Return a function that kills the process before or after one of its calls."""
-    calls = 0
-
-    def dying(*arguments: Any, **named: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == call and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        returned = honest(*arguments, **named)
-        if calls == call:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return returned
-
-    return dying
 
 
 def _fill(home: Path, run: Run) -> None:

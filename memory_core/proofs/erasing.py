@@ -107,6 +107,7 @@ class Subject:
     words: list[str]
     number: int
     id: str = ""
+    image: bytes = b""
 
     @classmethod
     def of(cls, chance: random.Random, number: int) -> "Subject":
@@ -129,6 +130,7 @@ class Subject:
             session=c,
             key=f"key {d}",
             metadata={"code": e, "tags": [e, f"x{e}"], "n": self.number},
+            image=self.image or None,
         ).id
 
     def change(self, memory: MemoryManager, other: "Subject", number: int) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from memory_core import asking, lineage, writing
+from memory_core import asking, build, lineage, writing
 from memory_core.errors import OutcomeUnknown
-from memory_core.journal import copying, entries
+from memory_core.journal import copying, entries, temporary
 from memory_core.journal.database import Database
 from memory_core.lifecycle import backup, provenance, secrets
 from memory_core.proofs.plant import Plant, Swap
@@ -31,6 +31,14 @@ def _half_a_backup() -> list[Swap]:
 
 def _erasures_come_back() -> list[Swap]:
     return [(backup, "_erase_again", lambda home, erased, clock: len(erased))]
+
+
+def _what_died_stays() -> list[Swap]:
+    return [(temporary, "_sweep", lambda parent, name: None)]
+
+
+def _compactions_are_not_finished() -> list[Swap]:
+    return [(build, "resume", lambda journal, reach: 0)]
 
 
 def _children_keep_their_trust() -> list[Swap]:
@@ -88,6 +96,10 @@ PLANTS_OF_LIFE: dict[str, Plant] = {
     "few-secrets": Plant("T10", "only a few kinds of secrets are known", _nothing_is_secret),
     "half-backup": Plant("D11", "the last page of a backup is missing", _half_a_backup),
     "returning": Plant("E3", "a restore does not look at the ledger", _erasures_come_back),
+    "littering": Plant("D3", "what a killed backup or restore wrote stays", _what_died_stays, 40),
+    "unfinished": Plant(
+        "D3", "opening does not finish a compaction", _compactions_are_not_finished, 40
+    ),
     "proud-children": Plant(
         "T2", "what is lowered leaves what was derived as it is", _children_keep_their_trust
     ),

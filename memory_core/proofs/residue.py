@@ -4,6 +4,7 @@ Written beside the product's own search (`memory_core.lifecycle.erase.residue`),
 that one cannot hide itself.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -15,11 +16,13 @@ import numpy as np
 from memory_core.journal.entries import read_entries
 from memory_core.journal.sql import rows
 from memory_core.journal.where import number_of
+from memory_core.lifecycle.media import content_of
 from memory_core.manager import MemoryManager
 
 PIECE = 32  # bytes of a vector that are looked for at once: eight numbers never repeat by chance
-NAMING = ("erased", "superseded")
-"""Kinds of entries that may name an erased memory by its random number for ever."""
+NAMING = ("erased", "superseded", "compacted")
+"""Kinds of entries that may name a memory that is gone by its random number for ever."""
+STEP = 256  # bytes from one piece of a file that is looked for to the next
 
 _HELD: dict[tuple[int, int], int] = {}
 
@@ -33,6 +36,8 @@ class Traces:
     """Words that stand in this memory and nowhere else: of its texts, metadata, key, session."""
     vectors: tuple[bytes, ...]
     """Its vectors, float32."""
+    content: bytes = b""
+    """Of its image, blank without one; noise, so that no piece of it stands elsewhere."""
 
     def needles(self) -> Iterable[bytes]:
         """Yield every byte string that must not be found, lower case where case can differ."""
@@ -48,6 +53,11 @@ class Traces:
                     for at in range(0, len(stored), PIECE)
                     if len(set(piece := stored[at : at + PIECE])) > PIECE // 2  # few zeros
                 )
+        if self.content:
+            digest = hashlib.sha256(self.content)
+            yield from (digest.digest(), digest.hexdigest().encode())
+            heads = range(STEP, len(self.content) - PIECE, STEP)  # what a PNG begins with is usual
+            yield from (self.content[at : at + PIECE] for at in heads)
 
 
 def traces_of(memory: MemoryManager, id: str, words: Iterable[str]) -> Traces:
@@ -59,7 +69,8 @@ def traces_of(memory: MemoryManager, id: str, words: Iterable[str]) -> Traces:
             " AND d.doc IN (SELECT doc FROM memories WHERE ns_id = ?1 AND number = ?2)",
             (memory.journal.identity.ns_id, number_of(id)),
         )
-    return Traces(id, tuple(words), tuple(bytes(row[0]) for row in found))
+    content = content_of(memory, id) if memory.get(id).media is not None else b""
+    return Traces(id, tuple(words), tuple(bytes(row[0]) for row in found), content)
 
 
 def scan(home: Path, traces: Iterable[Traces]) -> list[str]:
@@ -86,6 +97,12 @@ def _read(path: Path) -> bytes:
     if inode not in _HELD:
         _HELD[inode] = os.open(path, os.O_RDONLY)
     return os.pread(_HELD[inode], found.st_size, 0)
+
+
+def release() -> None:
+    """Close what was read; no store may be open in this process, or it would lose its locks."""
+    while _HELD:
+        os.close(_HELD.popitem()[1])
 
 
 def recorded(memory: MemoryManager) -> str:

@@ -8,8 +8,8 @@ from memory_core.proofs.plants import PLANTS, planted
 from memory_core.proofs.row import carry_out
 from memory_core.proofs.table import PROOFS
 
-ROWS = ("D1", "D9", "D10", "D11", "D12", "I4", "I5", "C1", "C2", "U1", "U3", "T1", "T2", "T3", "T5",
-        "T6", "T8", "T10", "T11", "U5", "U6", "E1", "E2", "E3", "E4", "L1")  # fmt: skip
+ROWS = ("D1", "D3", "D9", "D10", "D11", "D12", "I4", "I5", "C1", "C2", "U1", "U3", "T1", "T2", "T3",
+        "T5", "T6", "T8", "T10", "T11", "U5", "U6", "E1", "E2", "E3", "E4", "L1")  # fmt: skip
 WITH_MODEL = ("U2", "U4", "T7")
 BUGS = ("late-commit", "keyless", "blind", "normalised", "wall-clock", "open-ids", "words-stay",
         "no-resume", "recordings-stay", "any-receipt", "bare-records", "echo", "few-secrets",
