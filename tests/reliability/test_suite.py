@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -66,8 +67,12 @@ def test_a_row_of_another_seed_size_or_code_is_run_again(tmp_path: Path) -> None
     assert counted == [3, 3, 1, 1]
 
 
-def test_a_run_that_was_killed_goes_on_after_its_last_row(tmp_path: Path) -> None:
+def test_a_run_that_was_killed_goes_on_after_its_last_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "all.jsonl"
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     code = (
         "import sys, time; from pathlib import Path\n"
         "from memory_core.proofs.row import Proof\n"
@@ -80,16 +85,20 @@ def test_a_run_that_was_killed_goes_on_after_its_last_row(tmp_path: Path) -> Non
     until = time.monotonic() + 30
     while time.monotonic() < until and not (out.exists() and b"X1" in out.read_bytes()):
         time.sleep(0.01)
+    while time.monotonic() < until and not list(tmp_path.glob("memory-prove-*")):
+        time.sleep(0.01)
     with pytest.raises(InvalidInput, match="another run"):
         list(run_plan(Plan([HELD]), out))
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
+    assert len(list(tmp_path.glob("memory-prove-*"))) == 1
     with out.open("a") as file:
         file.write('{"row": "X5", "fail')  # the kill fell into a line
     quick = replace(HELD, row="X5")
     lines = list(run_plan(Plan([replace(HELD, prove=raising), quick]), out))
     assert [(line["row"], line["failures"]) for line in lines] == [("X1", 0), ("X5", 0)]
     assert read_lines(out) == lines
+    assert not list(tmp_path.glob("memory-prove-*"))  # what the killed run left is gone as well
 
 
 def test_a_file_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
