@@ -28,7 +28,8 @@ class Purged:
     """What a purge removed."""
 
     ids: tuple[str, ...]
-    """Of the source itself, then of what was derived from it."""
+    """Of the source itself, then of what was derived from it; unless they are erased, those that
+    could be recalled until now."""
     derived: int
     entry: int | None
     """The run's entry, to undo it by; None when it was erased, or nothing was there."""
@@ -170,15 +171,17 @@ def purge(
     if erase and not dry_run:
         receipts = erase_where(manager, where)
         return Purged(tuple(r.id for r in receipts), len(receipts) - len(roots), None, receipts)
-    every = dict.fromkeys(number_of(id) for id in roots)
+    named = [number_of(id) for id in roots]
+    every = dict.fromkeys(named)
     with manager.journal.database.read() as connection:
         state = Pending(connection, manager.journal.identity.ns_id)
-        for root in list(every):
+        for root in named:
             every |= dict.fromkeys(state.derived_from(root))
-        seen = [number for number in every if _recallable(state, number)]
-    plan = Plan("purge", [Forgotten(number, "purge") for number in seen])
+        gone = [number for number in every if erase or _recallable(state, number)]
+    plan = Plan("purge", [Forgotten(number, "purge") for number in gone])
     done = carry_out(manager, plan, dry_run=dry_run)
-    return Purged(tuple(f"{number:016x}" for number in every), len(every) - len(roots), done.entry)
+    derived = len(set(gone) - set(named))
+    return Purged(tuple(f"{number:016x}" for number in gone), derived, done.entry)
 
 
 def _recallable(state: Pending, number: int) -> bool:

@@ -10,6 +10,7 @@ from memory_core.space.links_script import SCRIPT
 from memory_core.space.paper import legend, page, shortened, told
 from memory_core.space.pictures import COLOURS
 from memory_core.types import Link, Memory
+from memory_core.wording import counted
 
 KIND_COLOURS = {"episodic": COLOURS[0], "semantic": COLOURS[3], "procedural": COLOURS[5]}
 RELATION_COLOURS = {
@@ -47,21 +48,20 @@ button { font: inherit; padding: .1rem .6rem; border: 1px solid var(--line); bor
 def write_page(drawn: Drawing, path: Path) -> None:
     """Write the links as a page that needs no network, and runs no word of a memory."""
     colours = _relations(drawn)
-    counted = dict(degrees(drawn))
+    tally = dict(degrees(drawn))
     body = [
-        f"<h1>{_count(len(drawn.memories), 'memory', 'memories')}, "
-        f"{_count(len(drawn.links), 'link', 'links')}</h1>",
+        f"<h1>{counted(len(drawn.memories))}, {counted(len(drawn.links), 'link', 'links')}</h1>",
         f"<p>{_left_out(drawn)}</p>",
         legend(_kinds(drawn)),
         f'<div class="legend">{"".join(_switches(drawn, colours))}</div>',
-        _svg(drawn, colours, counted),
+        _svg(drawn, colours, tally),
         '<p id="about" aria-live="polite">Point at a memory to read it; click to hold it.</p>',
     ]
     whole = page("Links of memories", "\n".join(body), style=_STYLE, script=SCRIPT)
     path.write_text(whole, encoding="utf-8")
 
 
-def _svg(drawn: Drawing, colours: dict[str, str], counted: dict[str, int]) -> str:
+def _svg(drawn: Drawing, colours: dict[str, str], tally: dict[str, int]) -> str:
     (wide, high), (least_wide, least_high) = drawn.size, _LEAST
     wide += _LABELLED  # the last label in a row has its place, too
     left, top = max(_MARGIN, (least_wide - wide) / 2), max(_MARGIN, (least_high - high) / 2)
@@ -70,21 +70,21 @@ def _svg(drawn: Drawing, colours: dict[str, str], counted: dict[str, int]) -> st
     parts = [
         f'<svg id="links" viewBox="{box}" role="img" aria-label="links">',
         f"<defs>{arrows}</defs>",
-        *_lines(drawn, colours, counted),
-        *_circles(drawn, counted),
+        *_lines(drawn, colours, tally),
+        *_circles(drawn, tally),
         "</svg>",
     ]
     return "\n".join(parts)
 
 
-def _lines(drawn: Drawing, colours: dict[str, str], counted: dict[str, int]) -> Iterator[str]:
+def _lines(drawn: Drawing, colours: dict[str, str], tally: dict[str, int]) -> Iterator[str]:
     numbers = {colour: n for n, colour in enumerate(dict.fromkeys(colours.values()))}
     relations = {name: n for n, name in enumerate(colours)}
     for link in drawn.links:
         colour = colours[link.relation]
         (x1, y1), (x2, y2) = drawn.places[link.source], drawn.places[link.target]
         length = max(((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5, 1e-9)
-        short = min(_radius(counted[link.target]) + 3, length / 2) / length
+        short = min(_radius(tally[link.target]) + 3, length / 2) / length
         yield (
             f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2 - (x2 - x1) * short:.1f}" '
             f'y2="{y2 - (y2 - y1) * short:.1f}" stroke="{colour}" '
@@ -93,16 +93,16 @@ def _lines(drawn: Drawing, colours: dict[str, str], counted: dict[str, int]) -> 
         )
 
 
-def _circles(drawn: Drawing, counted: dict[str, int]) -> Iterator[str]:
+def _circles(drawn: Drawing, tally: dict[str, int]) -> Iterator[str]:
     for one in drawn.memories:
         x, y = drawn.places[one.id]
-        radius = _radius(counted[one.id])
+        radius = _radius(tally[one.id])
         gone = "" if one.state == "live" else ' class="gone"'
         yield (
             f'<g class="memory" data-id="{one.id}" data-told="{_about(one)}">'
             f'<circle{gone} cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" '
             f'fill="{KIND_COLOURS[one.kind]}"><title>{_about(one)}</title></circle>'
-            f"{_label(one, x, y, radius, linked=counted[one.id] > 0)}</g>"
+            f"{_label(one, x, y, radius, linked=tally[one.id] > 0)}</g>"
         )
 
 
@@ -131,21 +131,21 @@ def _said(link: Link) -> str:
 
 def _relations(drawn: Drawing) -> dict[str, str]:
     """Return a colour for each relation, the most frequent first."""
-    counted: dict[str, int] = {}
+    tally: dict[str, int] = {}
     for link in drawn.links:
-        counted[link.relation] = counted.get(link.relation, 0) + 1
-    others = [name for name in counted if name not in RELATION_COLOURS]
+        tally[link.relation] = tally.get(link.relation, 0) + 1
+    others = [name for name in tally if name not in RELATION_COLOURS]
     colours = {name: _OTHERS[n % len(_OTHERS)] for n, name in enumerate(sorted(others))}
     every = {**RELATION_COLOURS, **colours}
-    return {name: every[name] for name in sorted(counted, key=lambda name: (-counted[name], name))}
+    return {name: every[name] for name in sorted(tally, key=lambda name: (-tally[name], name))}
 
 
 def _switches(drawn: Drawing, colours: dict[str, str]) -> Iterator[str]:
-    counted = [link.relation for link in drawn.links]
+    tally = [link.relation for link in drawn.links]
     for n, (name, colour) in enumerate(list(colours.items())[:_NAMED]):
         yield (
             f'<label><input type="checkbox" checked data-r="{n}"> '
-            f'<b style="background:{colour}"></b>{told(name, 40)} ({counted.count(name):,})</label>'
+            f'<b style="background:{colour}"></b>{told(name, 40)} ({tally.count(name):,})</label>'
         )
     if len(colours) > _NAMED:
         yield f"<span>and {len(colours) - _NAMED} more relations</span>"
@@ -165,8 +165,8 @@ def _left_out(drawn: Drawing) -> str:
     said = "Pale ones are forgotten, superseded, expired or invalidated." if gone else ""
     if memories:
         said += (
-            f" Left out: {_count(memories, 'memory', 'memories')}, most without a link, and "
-            f"{_count(links, 'link', 'links')}."
+            f" Left out: {counted(memories)}, most without a link, and "
+            f"{counted(links, 'link', 'links')}."
         )
     return said if drawn.all_links else f"{said} No memory is linked to another yet."
 
@@ -180,7 +180,3 @@ def _arrow(number: int, colour: str) -> str:
 
 def _radius(links: int) -> float:
     return min(6.0 + 1.6 * math.sqrt(links), 14.0)
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"

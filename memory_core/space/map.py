@@ -19,6 +19,7 @@ from memory_core.space.paper import legend, page, shortened
 from memory_core.space.pictures import COLOURS
 from memory_core.space.points import Points, enough, points
 from memory_core.types import Memory
+from memory_core.wording import counted
 
 Method = Literal["pca", "tsne"]
 Colour = Literal["kind", "session", "cluster"]
@@ -73,7 +74,7 @@ def write_png(drawing: Drawing, path: Path) -> None:
             some = np.array([group == name for group in drawing.groups])
             x, y = drawing.places[some].T
             axes.scatter(x, y, s=14, color=drawing.colour_of(name), label=shortened(name, 40))
-        axes.set_title(f"{len(drawing.memories)} memories by {drawing.colour}, {drawing.method}")
+        axes.set_title(f"{counted(len(drawing.memories))} by {drawing.colour}, {drawing.method}")
         axes.set_xticks([])
         axes.set_yticks([])
         if len(drawing.names) <= len(COLOURS):
@@ -90,7 +91,7 @@ def write_page(drawing: Drawing, path: Path) -> None:
         )
     )
     groups = legend({name: drawing.colour_of(name) for name in drawing.names})
-    title = f"{len(drawing.memories)} memories by {drawing.colour}, {drawing.method}"
+    title = f"{counted(len(drawing.memories))} by {drawing.colour}, {drawing.method}"
     drawn = f'<svg viewBox="-12 -12 {SIZE + 24} {SIZE + 24}" role="img">\n{dots}\n</svg>'
     style = "svg { max-width: 58rem } circle { opacity: .75 } circle:hover { opacity: 1 }"
     whole = page("Map of memories", f"<h1>{title}</h1>\n{groups}\n{drawn}", style=style)

@@ -13,6 +13,7 @@ from memory_core.figures import saved_figure
 from memory_core.space.paper import legend, page
 from memory_core.space.pictures import COLOURS, QUIET, plain, whole_numbers
 from memory_core.space.timeline import Counts, Timeline
+from memory_core.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +69,7 @@ def write_page(found: Timeline, path: Path) -> None:
 
 
 def _title(found: Timeline) -> str:
-    return f"{found.now:,} {'memory' if found.now == 1 else 'memories'} can be recalled"
+    return f"{counted(found.now)} can be recalled"
 
 
 def _from_to(found: Timeline) -> str:

@@ -71,6 +71,7 @@ def test_a_purge_takes_the_source_and_everything_derived() -> None:
         gone = purge(memory, writer="evil.example")
         assert (set(gone.ids), gone.derived) == (set(derived), 5)
         assert [hit.id for hit in memory.recall("is the harbour closed", k=9).hits] == [kept.id]
+        assert purge(memory, writer="evil.example", dry_run=True).ids == (), "all forgotten"
         assert gone.entry is not None
         assert undo(memory, gone.entry) == 6
         assert len(memory.list()) == 7

@@ -10,6 +10,7 @@ from memory_core.lifecycle import backup as copies
 from memory_core.lifecycle.anchor import anchor as noted
 from memory_core.lifecycle.anchor import read_key
 from memory_core.serve.cli.session import Session
+from memory_core.wording import counted
 
 
 def backup(
@@ -48,7 +49,7 @@ def restore(
     )
     told = (
         f"restored {len(done.heads)} namespaces to {done.home}, every chain verified; "
-        f"{done.left_out} memories erased since were left out"
+        f"left out, since erased: {counted(done.left_out)}"
     )
     options.emit({"home": done.home, "heads": dict(done.heads), "left_out": done.left_out}, told)
 

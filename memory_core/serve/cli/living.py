@@ -17,6 +17,7 @@ from memory_core.lifecycle.policies import Plan
 from memory_core.manager import MemoryManager
 from memory_core.serve.cli.session import Session, line
 from memory_core.serve.cli.writing import Id
+from memory_core.wording import counted
 
 SHOWN = 20
 """How many changes are told; `--json` has them all."""
@@ -147,7 +148,7 @@ def purge(
         gone = provenance.purge(memory, source=source, writer=writer, erase=erase, dry_run=dry_run)
     what = ("would erase" if erase else "would forget") if dry_run else (
         "erased" if erase else "forgot")  # fmt: skip
-    told = f"{what} {len(gone.ids)} memories, {gone.derived} of them derived"
+    told = f"{what} {counted(len(gone.ids))}, {gone.derived} of them derived"
     if gone.entry is not None:
         told += f"; undo with: memory lifecycle undo {gone.entry}"
     left = [receipt.residue for receipt in gone.receipts]
@@ -190,7 +191,7 @@ def _carry_out(options: Session, memory: MemoryManager, plan: Plan, dry_run: boo
 
 
 def _told(done: compaction.Compaction, what: str) -> str:
-    told = f"{what} {len(done.memories)} memories: {done.characters:,} characters of text, "
+    told = f"{what} {counted(len(done.memories))}: {done.characters:,} characters of text, "
     told += f"{done.vectors} vectors"
     told += f", {done.recordings} recordings" if done.recordings else ""
     if done.kept:

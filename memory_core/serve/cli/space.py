@@ -9,6 +9,7 @@ import typer
 from memory_core.config import load
 from memory_core.errors import InvalidInput
 from memory_core.serve.cli.session import Session, line
+from memory_core.wording import counted
 
 if TYPE_CHECKING:
     from memory_core.embed.sentence_transformers_ranking import TextRanker
@@ -96,7 +97,7 @@ def map_verb(
         "files": [str(path) for path in files], "memories": len(drawing.memories),
         "groups": drawing.names,
     }  # fmt: skip
-    told = f"{len(drawing.memories)} memories in {len(drawing.names)} groups: "
+    told = f"{counted(len(drawing.memories))} in {counted(len(drawing.names), 'group', 'groups')}: "
     options.emit(plain, told + ", ".join(map(str, files)))
 
 
@@ -144,8 +145,8 @@ def graph(
         "file": str(path), "memories": len(drawn.memories), "links": len(drawn.links),
         "left_out": {"memories": memories, "links": links},
     }  # fmt: skip
-    told = f"{len(drawn.memories):,} memories and {len(drawn.links):,} links: {path}"
-    told += f"; left out: {memories:,} memories, {links:,} links" if memories or links else ""
+    told = f"{_both(len(drawn.memories), len(drawn.links))}: {path}"
+    told += f"; left out: {_both(memories, links)}" if memories or links else ""
     options.emit(plain, told)
 
 
@@ -174,3 +175,7 @@ VERBS = {
     "timeline": timeline_verb,
     "graph": graph,
 }
+
+
+def _both(memories: int, links: int) -> str:
+    return f"{counted(memories)} and {counted(links, 'link', 'links')}"

@@ -26,6 +26,7 @@ from memory_core.interchange.transfer import (
 from memory_core.journal.copying import Copy, note_copy
 from memory_core.manager import MemoryManager
 from memory_core.serve.cli.session import Session
+from memory_core.wording import counted
 
 SHOWN = 5
 """How many namespaces and notes are told; `--json` has them all."""
@@ -77,7 +78,8 @@ def export_file(
     if path != "-":
         _note(options, path)
         fields = {"path": path, "memories": written.memories, "links": written.links}
-        told = f"exported {written.memories} memories and {written.links} links to {path}"
+        links = counted(written.links, "link", "links")
+        told = f"exported {counted(written.memories)} and {links} to {path}"
         options.emit(fields, told)
 
 

@@ -11,6 +11,7 @@ from memory_core.errors import InvalidInput, InvalidText
 from memory_core.lifecycle import erasing
 from memory_core.serve.cli.session import Session, line
 from memory_core.types import Receipt
+from memory_core.wording import counted
 
 Id = Annotated[str, typer.Argument(help="A memory's id.")]
 
@@ -91,7 +92,7 @@ def erase(
     with options.open() as memory:
         if dry_run:
             doomed = erasing.doomed_ids(memory, None if everything else where)
-            options.emit({"would_erase": list(doomed)}, f"would erase {len(doomed)} memories")
+            options.emit({"would_erase": list(doomed)}, f"would erase {counted(len(doomed))}")
             return
         if id is not None:
             receipts: tuple[Receipt, ...] = (memory.erase(id),)

@@ -5,6 +5,8 @@ import { h, number, signed } from "./dom.js";
 export const TERMS = [
   ["dense", "meaning"],
   ["lexical", "words"],
+  ["sparse", "words a model adds"],
+  ["late", "word by word"],
   ["rerank", "cross-encoder"],
   ["context", "neighbours in the session"],
   ["link", "links"],
