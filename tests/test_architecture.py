@@ -23,7 +23,7 @@ MANY_METHODS = {
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "version", "errors", "limits", "media", "moments", "types", "filters", "answers", "tokens",
-        "passage", "forking",
+        "passage", "forking", "wording",
     ),
     ("terms", "metric", "chunk", "config", "journal", "embed", "models", "tracing", "figures"),
     ("index", "train"),

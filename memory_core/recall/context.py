@@ -1,10 +1,13 @@
 """A turn is also about what was said around it: adds the relevance of its neighbours.
 
-    context = (before + reply · asks) · relevance(turn before) + after · relevance(turn after)
+    context = brief · ((before + reply · asks) · relevance(turn before)
+                       + after · relevance(turn after))
+    brief   = min(1, enough / terms of the turn)
 
 with relevance = dense + lexical, and `asks` 1 where the turn before is a question: "In Graça" says
-where somebody lives only because "Where do you live?" stands before it. Turns of one session are
-neighbours in the order they were stored. Nothing is embedded twice for it, and without sessions
+where somebody lives only because "Where do you live?" stands before it. A long turn says itself
+what it is about, and gets the less from around it. Turns of one session are neighbours in the
+order they were stored. Nothing is embedded twice for it, and without sessions
 the stage changes nothing.
 """
 
@@ -31,6 +34,10 @@ class Around:
     before: float = 0.1
     reply: float = 0.3
     after: float = 0.1
+    enough: int = 40
+    """Lexical terms, about 400 characters, up to which a turn is given all of it. LoCoMo's turns
+    are a third as long, so its figures stay; on LongMemEval's, where an assistant answers with
+    pages, recall@10 by turns is .894 without this and .955 with it."""
     entering: int = 64
     """Turns at most that enter because the turn before them was found."""
 
@@ -72,7 +79,8 @@ class ContextStage:
     def _context(
         self, query: Query, view: View, hits: list[Hit]
     ) -> tuple[Scores, NDArray[np.bool_]]:
-        turns = view.turns(_docs(hits))
+        docs = _docs(hits)
+        turns = view.turns(docs)
         near = np.unique(np.concatenate([turns.before, turns.after]))
         near = near[near >= 0]
         relevance = np.zeros(view.query.seq + 2, dtype=np.float32)  # the last is "none": 0
@@ -80,7 +88,8 @@ class ContextStage:
         around = self._around
         share = around.before + around.reply * turns.answers
         context = share * relevance[turns.before] + around.after * relevance[turns.after]
-        return context.astype(np.float32), turns.answers
+        brief = np.minimum(1.0, around.enough / np.maximum(view.lengths(docs), 1))
+        return (brief * context).astype(np.float32), turns.answers
 
 
 def _docs(hits: tuple[Hit, ...] | list[Hit]) -> Docs:

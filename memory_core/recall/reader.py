@@ -117,6 +117,10 @@ class View:
         """Return a number for the session of each of the docs `(n,)`, -1 for none."""
         return self._of("session", docs)
 
+    def lengths(self, docs: Docs) -> Docs:
+        """Return the number of lexical terms of each of the docs `(n,)`."""
+        return self._of("terms", docs)
+
     def speakers(self, docs: Docs) -> Docs:
         """Return the place in `names` of who said each of the docs `(n,)`, -1 for nobody."""
         return self._of("speaker", docs)

@@ -40,6 +40,17 @@ def test_a_reply_inherits_from_its_question(memory: MemoryManager) -> None:
     assert answer.score == pytest.approx(sum(answer.terms.values()))
 
 
+def test_a_long_reply_says_itself_what_it_is_about(memory: MemoryManager) -> None:
+    told(memory, QUESTION, ANSWER, session="s1")
+    told(memory, QUESTION, ANSWER + " and fig trees, stairs, lamps, boats" * 20, session="s2")
+    result = memory.recall("town where the grandmother grew up", k=4)
+    brief, long = sorted(
+        (hit for hit in result.hits if hit.memory.text.startswith(ANSWER)),
+        key=lambda hit: len(hit.memory.text),
+    )
+    assert long.terms["context"] < 0.5 * brief.terms["context"]
+
+
 def test_other_sessions_and_no_session_are_no_neighbours(memory: MemoryManager) -> None:
     told(memory, QUESTION, session="s1")
     told(memory, ANSWER, session="s2")

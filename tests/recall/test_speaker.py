@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from memory_core import Draft, MemoryManager, RecallResult, open_memory
-from memory_core.recall.speaker import Voice, named
+from memory_core.recall.speaker import Voice, named, person
 from memory_core.replay import Replay
 
 BOTH = {0: "Ana Lima", 1: "Ben"}
@@ -45,6 +45,58 @@ def test_two_of_one_first_name_are_told_apart_by_the_whole_one() -> None:
     speakers = {0: "Ana Lima", 1: "Ana Reis", 2: "Ben"}
     assert named("What did Ana cook?", speakers) is None
     assert named("What did Ana Reis cook?", speakers) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "source"),
+    [
+        ("Where did I park the car?", "user"),
+        ("what is my dog called", "user"),
+        ("Can you tell me where we met?", "user"),
+        ("Could you remind me what you recommended?", "assistant"),
+        ("What was your advice on my knee?", "assistant"),
+        ("Can you tell me the score?", None),
+        ("Where did Ana park?", None),
+        ("Who was Henry I.?", None),
+        ("", None),
+    ],
+)
+def test_whose_words_a_question_asks_for(question: str, source: str | None) -> None:
+    assert person(question) == source
+
+
+@pytest.mark.parametrize(
+    ("question", "source"),
+    [
+        ("What did I pay for the grey bike?", "user"),
+        ("What did you say the grey bike costs?", "assistant"),
+        ("What does the grey bike cost?", None),
+    ],
+)
+def test_i_is_the_user_and_you_the_assistant(
+    memory: MemoryManager, question: str, source: str | None
+) -> None:
+    memory.store("The grey bike: they pay 400 and it costs more", source="assistant")
+    memory.store("The grey bike: they pay 500 and it costs more", source="user")
+    result = memory.recall(question)
+    gained = {hit.facts.source: hit.terms.get("speaker", 0.0) for hit in result.hits}
+    assert {name for name, value in gained.items() if value > 0} == {source} - {None}
+    assert source is None or result.hits[0].facts.source == source
+    assert ("speaker" in [note.code for note in result.notes]) is (source is not None)
+
+
+def test_i_tells_nothing_where_the_user_said_everything(memory: MemoryManager) -> None:
+    memory.store("I bought a grey bike", speaker="Ana")
+    memory.store("I sold a grey bike", speaker="Ben")
+    result = memory.recall("Which grey bike did I buy?")
+    assert all("speaker" not in hit.terms for hit in result.hits)
+
+
+def test_a_question_of_you_is_replayed_exactly(memory: MemoryManager) -> None:
+    memory.store("The grey bike costs 400", source="assistant")
+    memory.store("The grey bike costs 500", source="user")
+    recorded = memory.recall("What did you say the grey bike costs?", session="s1")
+    assert Replay(memory).reexecute(str(recorded.recall_id)).verdict == "exact"
 
 
 def term(result: RecallResult, text: str) -> float:
