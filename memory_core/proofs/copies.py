@@ -12,8 +12,11 @@ from memory_core.errors import MemoryCoreError, StoreTooNew
 from memory_core.journal import schema
 from memory_core.lifecycle import backup as copies
 from memory_core.lifecycle.checking import deep_faults
-from memory_core.proofs.erasing import Subject
+from memory_core.lifecycle.media import content_of
+from memory_core.manager import MemoryManager
+from memory_core.proofs.erasing import Subject, illustrate
 from memory_core.proofs.nursery import READY, Nursery, say
+from memory_core.proofs.pictures import orphans
 from memory_core.proofs.plants import planted
 from memory_core.proofs.residue import scan, traces_of
 from memory_core.proofs.row import Findings, Proof, Run
@@ -106,9 +109,13 @@ def _restored(run: Run, place: Path, acknowledged: int, findings: Findings) -> f
 
 
 def prove_restored_erasures(run: Run, findings: Findings) -> None:
-    """Back up, erase, restore: neither a recall nor a byte of what was erased comes back."""
+    """Back up, erase, restore: neither a recall nor a byte of what was erased comes back.
+
+    The last home can erase as the old one could: one more memory, with its image.
+    """
     home, place = run.place / "home", run.place / "backup"
     subjects = [Subject.of(run.random, number) for number in range(run.size)]
+    illustrate(subjects, run.random)
     with planted(run.planted):
         with open_memory(home, embedder=EMBEDDER, index="exact") as memory:
             for subject in subjects:
@@ -142,6 +149,24 @@ def prove_restored_erasures(run: Run, findings: Findings) -> None:
                         subject.id not in {hit.id for hit in hits}, f"{name}: recalled again"
                     )
                 findings.check(memory.journal.verify() == [], f"{name}: the chain is broken")
+                _illustrated(memory, [one for one in subjects if one.id in ids], name, findings)
+
+
+def _illustrated(
+    memory: MemoryManager, there: list[Subject], name: str, findings: Findings
+) -> None:
+    """See that all images are back, and nothing else; erase one."""
+    shown = [one for one in there if one.image]
+    lost = [one.id for one in shown if content_of(memory, one.id) != one.image]
+    findings.check(not lost, f"{name}: {len(lost)} images are not what they were")
+    stray = orphans(memory)
+    findings.check(not stray, f"{name}: files that are nobody's: {stray[:2]}")
+    trace = traces_of(memory, shown[0].id, shown[0].words)
+    receipt = memory.erase(shown[0].id)
+    findings.injected += 1
+    findings.check((receipt.media, receipt.residue) == (1, 0), f"{name}: then {receipt.residue}")
+    left = scan(memory.journal.home, [trace])
+    findings.check(not left, f"{name}, then: {len(left)} traces: {left[:1]}")
 
 
 def prove_upgrades(run: Run, findings: Findings) -> None:

@@ -14,10 +14,12 @@ from memory_core.errors import NotFound
 from memory_core.journal import erase as journal_erase
 from memory_core.journal.database import Database
 from memory_core.lifecycle import erase as lifecycle_erase
+from memory_core.lifecycle.media import content_of
 from memory_core.lifecycle.provenance import derive
 from memory_core.manager import MemoryManager
 from memory_core.proofs.erasing import Subject
 from memory_core.proofs.nursery import READY, Life, Nursery, say
+from memory_core.proofs.pictures import orphans, picture
 from memory_core.proofs.plants import planted, swapped
 from memory_core.proofs.residue import Traces, scan, told, traces_of
 from memory_core.proofs.row import Findings, Proof, Run
@@ -33,6 +35,7 @@ POINTS: tuple[tuple[str, Any, str, int, bool], ...] = (
     ("before the cleaning", lifecycle_erase, "clean", 1, False),
     ("before the rewriting", Database, "scrub", 1, False),
     ("between rewriting and cutting the log", Database, "checkpoint", 1, False),
+    ("before the image goes", lifecycle_erase, "sweep", 1, False),
     ("after the cleaning", lifecycle_erase, "clean", 1, True),
     ("before the search", lifecycle_erase, "residue", 1, False),
     ("after the search", lifecycle_erase, "residue", 1, True),
@@ -94,6 +97,7 @@ def _fill(home: Path, run: Run) -> None:
 def _prepare(home: Path, run: Run, number: int) -> tuple[Subject, str, list[Traces]]:
     """Store, change and recall the memory that will be erased, and derive another from it."""
     subject = Subject.of(run.random, number)
+    subject.image = picture(run.random)
     with open_memory(home, embedder=EMBEDDER, index="exact") as memory:
         subject.store(memory)
         subject.change(memory, subject, number)
@@ -130,7 +134,7 @@ def _judge(
             return
         outcomes["erased"] += 1
         findings.check(not derived, "what was derived outlived its source")
-        left = [*scan(home, traces), *told(memory, traces)]
+        left = [*scan(home, traces), *told(memory, traces), *orphans(memory)]
         findings.check(not left, f"erased, and {len(left)} traces are left: {left[:1]}")
 
 
@@ -147,7 +151,8 @@ def _is_whole(memory: MemoryManager, subject: Subject) -> bool:
     except NotFound:
         return False
     found = memory.recall(whole.text, k=1, record=False).hits
-    return bool(memory.history(subject.id)) and found[0].id == subject.id
+    shown = content_of(memory, subject.id) == subject.image
+    return shown and bool(memory.history(subject.id)) and found[0].id == subject.id
 
 
 PROOFS = (

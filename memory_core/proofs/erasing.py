@@ -2,7 +2,7 @@
 
 import random
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from memory_core.build import open_memory
 from memory_core.lifecycle import erase as lifecycle_erase
 from memory_core.manager import MemoryManager
 from memory_core.proofs.kin import prove_kin
+from memory_core.proofs.pictures import orphans, picture
 from memory_core.proofs.plants import planted
 from memory_core.proofs.residue import Traces, recorded, scan, told, traces_of
 from memory_core.proofs.row import Findings, Proof, Run
@@ -34,6 +35,8 @@ def prove_erasure(run: Run, findings: Findings) -> None:
             findings.check(not left, f"{index}: {len(left)} said: {left[:2]}")
             findings.check(memory.journal.verify() == [], "the chain is broken")
             kept = len(memory.list(limit=10 * run.size))
+            stray = orphans(memory)
+            findings.check(not stray, f"{index}: files that are nobody's: {stray[:2]}")
         expected = run.size - len(traces)
         findings.check(kept == expected, f"{kept} memories left, {expected} were not erased")
         with planted(run.planted):
@@ -45,6 +48,7 @@ def prove_erasure(run: Run, findings: Findings) -> None:
 def _lived(home: Path, index: str, run: Run, findings: Findings) -> list[Traces]:
     """Let a store live, erase, search it while it is open; return what was looked for."""
     subjects = [Subject.of(run.random, number) for number in range(run.size)]
+    illustrate(subjects, run.random)
     with open_memory(home, embedder="hash:32", index=index) as memory:
         for subject in subjects:
             subject.store(memory)
@@ -61,6 +65,8 @@ def _lived(home: Path, index: str, run: Run, findings: Findings) -> list[Traces]
             findings.injected += 1
             findings.check(receipt.residue == 0, f"{index}: the receipt says {receipt.residue}")
             findings.check(receipt.vectors >= 1, "no vector was there to erase")
+            told = (receipt.media, receipt.same_media)
+            findings.check(told == (int(bool(subject.image)), ()), f"of images it says {told}")
             left = scan(home, [trace])
             findings.check(not left, f"{index}, open: {len(left)} traces: {left[:2]}")
         memory.recall("which garden is open today?")
@@ -98,6 +104,13 @@ def _forgeries(receipt: Receipt, other: Receipt, alive: str) -> Iterator[Receipt
     yield receipt.model_copy(update={"entry_hash": other.entry_hash})
     yield receipt.model_copy(update={"entry_hash": receipt.entry_hash[:-1] + "x"})
     yield receipt.model_copy(update={"versions": receipt.versions + 1})
+
+
+def illustrate(subjects: Sequence["Subject"], chance: random.Random) -> None:
+    """Give half of the subjects an image: of those erased, too."""
+    for subject in subjects:
+        if subject.number % (2 * ERASED_SHARE) < ERASED_SHARE:
+            subject.image = picture(chance)
 
 
 @dataclass(slots=True)

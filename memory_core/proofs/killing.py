@@ -4,10 +4,13 @@ import time
 from dataclasses import dataclass, field
 
 from memory_core.build import open_memory
+from memory_core.lifecycle.media import content_of
 from memory_core.manager import MemoryManager
 from memory_core.proofs.nursery import Life, Nursery
+from memory_core.proofs.pictures import orphans
+from memory_core.proofs.plants import planted
 from memory_core.proofs.row import Findings, Proof, Run
-from memory_core.proofs.writer import text_of_key
+from memory_core.proofs.writer import image_of_key, text_of_key
 
 LIFE = (0.002, 0.1)  # seconds a writer lives after it is ready; a store takes about one ms
 RETRYING_LIFE = (0.002, 0.08)
@@ -107,7 +110,7 @@ def _search(
 
 
 def prove_retries(run: Run, findings: Findings) -> None:
-    """Store each text up to five times under one key, across kills: one memory each."""
+    """Store each text up to five times under one key, across kills: one memory, one image each."""
     begun, kills, done = 0, 0, False
     with Nursery() as nursery:
         while not done:
@@ -124,13 +127,24 @@ def prove_retries(run: Run, findings: Findings) -> None:
             begun = max(0, max(latest, default=begun) - again)
             done = life.code >= 0
             findings.check(life.code <= 0, f"a retry failed: {life.said[-1:]}")
-    with open_memory(run.place, embedder="hash:64") as memory:
+    with planted(run.planted), open_memory(run.place, embedder="hash:64") as memory:
         stored = [m.key for m in memory.list(limit=run.size * 5)]
+        _illustrated(memory, findings)
     findings.check(len(stored) == run.size, f"{len(stored)} memories for {run.size} keys")
     wanted = {f"k:{number}" for number in range(run.size)}
     findings.check(set(stored) == wanted, f"{len(wanted - set(stored))} keys are missing")
-    findings.n = run.size
+    findings.n += run.size
     findings.measured |= {"kills": kills, "killed_inside_a_store": findings.injected}
+
+
+def _illustrated(memory: MemoryManager, findings: Findings) -> None:
+    """See that each memory has its image, and that no file is there that nobody has."""
+    for one in memory.list(limit=10_000_000):
+        wanted = image_of_key(str(one.key))
+        shown = content_of(memory, one.id) if one.media is not None else None
+        findings.check(shown == wanted, f"{one.key} has not its image")
+    stray = orphans(memory)
+    findings.check(not stray, f"{len(stray)} files are nobody's: {stray[:2]}")
 
 
 PROOFS = (

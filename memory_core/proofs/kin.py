@@ -1,11 +1,13 @@
 """E1, what comes of a memory: derived and consolidated ones, exports, backups, twins.
 
 What was made from an erased memory goes with it and is named by the receipt; so are the exports
-and backups that are still there, and live memories that say the same. A restore from the backup
+and backups that are still there, and live memories that say or show the
+same. A restore from the backup
 brings none of it back.
 """
 
 import io
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from memory_core.interchange.transfer import export_jsonl
 from memory_core.journal.copying import Copy, note_copy
 from memory_core.lifecycle import backup as copies
 from memory_core.lifecycle.consolidation import Runs, consolidation_plan
+from memory_core.lifecycle.media import content_of
 from memory_core.lifecycle.policies import carry_out
 from memory_core.lifecycle.provenance import derive
 from memory_core.manager import MemoryManager
+from memory_core.proofs.pictures import picture
 from memory_core.proofs.residue import Traces, scan, told, traces_of
 from memory_core.proofs.row import Findings
 from memory_core.types import Receipt
@@ -105,11 +109,22 @@ def _erased(
 
 
 def _twins(memory: MemoryManager, findings: Findings) -> None:
-    """Two memories say the same; the receipt of one names the other, which stays."""
-    one, other = (memory.store("Both of us say this", session=s).id for s in ("s1", "s2"))
+    """Two memories say and show the same; the receipt of one names the other, which stays."""
+    image = picture(random.Random(memory.journal.home.name))
+    one, other = (
+        memory.store("Both of us say this", session=s, image=image).id for s in ("s1", "s2")
+    )
     receipt = memory.erase(one)
     findings.check(receipt.same_text == (other,), f"the twin is not named: {receipt.same_text}")
+    findings.check(receipt.same_media == (other,), f"nor for the image: {receipt.same_media}")
+    findings.check((receipt.media, receipt.residue) == (0, 0), "it counts what the twin has")
     findings.check(memory.get(other).text == "Both of us say this", "the twin is gone")
+    findings.check(content_of(memory, other) == image, "the twin's image is gone")
+    trace = traces_of(memory, other, ())
+    receipt = memory.erase(other)
+    findings.check((receipt.media, receipt.same_media) == (1, ()), "the last one keeps the image")
+    left = scan(memory.journal.home, [trace])
+    findings.check(not left, f"the twins' image: {len(left)} traces: {left[:2]}")
 
 
 def _restored(place: Path, home: Path, traces: list[Traces], findings: Findings) -> None:

@@ -1,15 +1,19 @@
 """Bugs to plant in what happens to memories after they are stored; `plants` gathers them."""
 
 import logging
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from memory_core import asking, build, lineage, writing
 from memory_core.errors import OutcomeUnknown
 from memory_core.journal import copying, entries, temporary
 from memory_core.journal.database import Database
+from memory_core.journal.media import DIRECTORY
 from memory_core.lifecycle import backup, provenance, secrets
+from memory_core.lifecycle import erase as lifecycle_erase
 from memory_core.proofs.plant import Plant, Swap
 from memory_core.recall import cap
 
@@ -39,6 +43,23 @@ def _what_died_stays() -> list[Swap]:
 
 def _compactions_are_not_finished() -> list[Swap]:
     return [(build, "resume", lambda journal, reach: 0)]
+
+
+def _images_stay() -> list[Swap]:
+    return [(lifecycle_erase, "sweep", lambda journal, patience: 0)]
+
+
+def _images_return() -> list[Swap]:
+    def copy(file: Path, source: Path, target: Path) -> int:
+        if (source / DIRECTORY).exists():
+            shutil.copytree(source / DIRECTORY, target / DIRECTORY)
+        return 0
+
+    return [(backup, "copy_media", copy)]
+
+
+def _orphans_stay() -> list[Swap]:
+    return [(build, "sweep_if_due", lambda journal: None)]
 
 
 def _children_keep_their_trust() -> list[Swap]:
@@ -100,6 +121,10 @@ PLANTS_OF_LIFE: dict[str, Plant] = {
     "unfinished": Plant(
         "D3", "opening does not finish a compaction", _compactions_are_not_finished, 40
     ),
+    "images-stay": Plant("E1", "the file of an erased image stays", _images_stay),
+    "images-outlive": Plant("E2", "opening does not remove an erased image", _images_stay),
+    "images-return": Plant("E3", "a restore copies all images of a backup", _images_return),
+    "orphan-images": Plant("D10", "an image whose store was killed stays", _orphans_stay),
     "proud-children": Plant(
         "T2", "what is lowered leaves what was derived as it is", _children_keep_their_trust
     ),
