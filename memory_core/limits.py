@@ -91,6 +91,8 @@ def check_name(name: object, where: str) -> str:
 def check_metadata(metadata: object) -> dict[str, MetadataValue]:
     """Return the metadata as a plain dict of scalars and lists of scalars, unchanged.
 
+    A list of whole and broken numbers, as JSON has them, becomes one of float.
+
     Raises:
         InvalidMetadata: naming the key, for None, NaN, infinity, integers beyond 64 bits,
             nested or mixed values, and anything over the limits.
@@ -208,7 +210,9 @@ def shown(value: object) -> str:
 def _value(value: object, where: str) -> MetadataValue:
     if isinstance(value, list | tuple):
         kinds = {type(item) for item in value}
-        if len(kinds) > 1:
+        if kinds == {int, float} and all(float(item) == item for item in value):
+            value = [float(item) for item in value]  # JSON writes 2.0 as 2
+        elif len(kinds) > 1:
             raise InvalidMetadata(f"{where} mixes types; give a list one type")
         return [_scalar(item, f"{where}[{n}]") for n, item in enumerate(value)]  # type: ignore[return-value]
     return _scalar(value, where)

@@ -16,7 +16,14 @@ import numpy as np
 import pytest
 
 from memory_core import MemoryManager, open_memory
-from memory_core.errors import InvalidFilter, InvalidInput, MemoryCoreError, StoreBusy, StoreError
+from memory_core.errors import (
+    InvalidFilter,
+    InvalidInput,
+    InvalidMetadata,
+    MemoryCoreError,
+    StoreBusy,
+    StoreError,
+)
 from memory_core.filters import MAX_VALUES
 
 
@@ -238,3 +245,11 @@ def test_a_query_without_a_usable_vector_is_answered_by_words(
         assert result.status == "degraded"
         assert "no_vector" in [note.code for note in result.notes]
         assert result.hits[0].memory.text == "the seed of the fern"
+
+
+def test_a_list_of_numbers_as_json_writes_them(memory: MemoryManager) -> None:
+    kept = memory.store("the growth of the fern", metadata={"cm": [1, 2.5]})
+    assert memory.get(kept.id).metadata == {"cm": [1.0, 2.5]}
+    assert [one.id for one in memory.list(where={"metadata.cm": {"$contains": 1}})] == [kept.id]
+    with pytest.raises(InvalidMetadata, match="mixes types"):
+        memory.store("x", metadata={"cm": [2**60 + 1, 0.5]})  # no float is that number

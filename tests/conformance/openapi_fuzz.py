@@ -25,7 +25,7 @@ ALLOWED: Expected = {
     "is not before valid_to|would end at|cannot end at": "two moments in the wrong order",
     "starts at .*, not after": "a successor from before what it replaces",
     "would bring it back|was superseded": "what was taken back is not revised into being true",
-    "mixes types": "whole and broken numbers in one list of metadata",
+    "mixes types": "words and numbers in one list of metadata",
     "metadata has .* bytes|is over 256 bytes": "a limit in bytes, where a schema counts characters",
     "nested more than|conditions, the limit": "filters too deep or too many",
 }
