@@ -35,7 +35,7 @@ peers: .venv-peers/installed
 .venv-peers/installed: tests/peers/requirements.txt pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet -c constraints.txt torch
-	.venv-peers/bin/python -m pip install --quiet -c constraints.txt -e '.[offline]' -r tests/peers/requirements.txt
+	.venv-peers/bin/python -m pip install --quiet -c constraints.txt -e '.[offline,onnx]' -r tests/peers/requirements.txt
 	touch $@
 
 clean:

@@ -29,6 +29,7 @@ PEERS = {
     "mem0": ("tests.peers.mem0_oss", "Mem0", ("mem0ai",)),
     "langgraph": ("tests.peers.langgraph_store", "LangGraphStore", ("langgraph-checkpoint",)),
     "llama-index": ("tests.peers.llama_index_memory", "LlamaIndexMemory", ("llama-index-core",)),
+    "mempalace": ("tests.peers.mempalace_drawers", "MemPalace", ("mempalace",)),
 }
 """Name -> module, class, distributions whose versions are told."""
 K = 20
