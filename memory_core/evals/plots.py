@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Bars = Sequence[tuple[str, Interval]]
+ROC = (5.0, 6.0)  # inches: a square, and its legend below
 
 
 def draw(result: Result, out: Path) -> None:
@@ -36,8 +37,8 @@ def draw(result: Result, out: Path) -> None:
         intervals(axes, bars, f"{result.task}: {metric} by {result.main}, 95 % intervals")
         axes.set_xlim(0, 1.02)
     if {row.answerable for row in result.rows} == {True, False}:
-        with canvas(out / "abstention.png", (5, 5)) as axes:
-            roc(axes, curve_of(result), f"{result.task}: refusing what cannot be answered")
+        with canvas(out / "abstention.png", ROC) as axes:
+            roc(axes, [(result.task, curve_of(result))])
 
 
 @contextmanager
@@ -62,16 +63,19 @@ def intervals(axes: "Axes", bars: Bars, title: str) -> None:
     axes.set_title(title, fontsize=10)
 
 
-def roc(axes: "Axes", curve: Curve, title: str) -> None:
-    """Draw what is refused over what is lost, with the default threshold marked."""
-    axes.plot(curve.lost, curve.refused, label=f"area {curve.area:.3f}")
+def roc(axes: "Axes", curves: Sequence[tuple[str, Curve]]) -> None:
+    """Draw what is refused over what is lost, named, with the threshold in force marked on each."""
+    for name, curve in curves:
+        told = f"{name}: area {curve.area:.3f}, {curve.unanswerable} against {curve.answerable}"
+        (line,) = axes.plot(curve.lost, curve.refused, label=told)
+        refused, lost = curve.at_default
+        mark = f"{name}: threshold {curve.default:g}, refused {refused:.3f}, lost {lost:.3f}"
+        axes.plot(lost, refused, "o", color=line.get_color(), label=mark)
     axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="by chance")
-    refused, lost = curve.at_default
-    axes.plot(lost, refused, "o", color="tab:red", label=f"default, {curve.default:g}")
-    axes.set_xlabel(f"answerable questions lost ({curve.answerable})")
-    axes.set_ylabel(f"unanswerable questions refused ({curve.unanswerable})")
-    axes.set_title(title, fontsize=10)
-    axes.legend(loc="lower right", fontsize=8)
+    axes.set_xlabel("share of answerable questions lost")
+    axes.set_ylabel("share of unanswerable questions refused")
+    axes.set_title("Refusing what cannot be answered", fontsize=10)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.12), fontsize=8, frameon=False)
 
 
 def _curves(axes: "Axes", result: Result) -> None:

@@ -198,16 +198,16 @@ def abstention(
 ) -> None:
     """Show what refusing unanswerable questions costs in answerable ones."""
     from memory_core.evals.abstention import curve_of
-    from memory_core.evals.plots import canvas, roc
+    from memory_core.evals.plots import ROC, canvas, roc
     from memory_core.evals.result import load_result
 
     options: Session = context.obj
     results = [load_result(run) for run in runs]
     curves = [curve_of(result) for result in results]
     if out is not None:
-        with canvas(out, (5, 5)) as axes:
-            for result, curve in zip(results, curves, strict=True):
-                roc(axes, curve, f"abstention, {result.data}")
+        names = [result.task for result in results]
+        with canvas(out, ROC) as axes:
+            roc(axes, list(zip(names, curves, strict=True)))
     told = [
         {
             "task": result.task, "data": result.data, "area": curve.area,
