@@ -169,11 +169,11 @@ def _wire(journal: Journal, settings: Settings, how: Opening) -> MemoryManager:
     embedder, reranker = how.embedder, how.reranker
     table = journal.vectors(embedder.fingerprint.digest)
     writable = not journal.database.readonly
-    derived = Derived(journal, table, settings, writable=writable)
+    sparse, further = matchers_of(settings, journal)
+    derived = Derived(journal, table, settings, writable=writable, sparse=sparse)
     filling = CatchUp(table, embedder, spec=how.spec, joining=how.joining, read=journal.media.read)
     catchup = filling if writable else IdleCatchUp(table, embedder)
     bounds = Bounds(settings.recordings_mb, settings.recordings_days)
-    further, end = matchers_of(settings, journal)
     wired = Wired(journal, derived, settings, reranker, further)
     under = Environment.of(settings, embedder.fingerprint, wired.judge, wired.matchers)
     recordings = Recordings(
@@ -200,7 +200,7 @@ def _wire(journal: Journal, settings: Settings, how: Opening) -> MemoryManager:
             recorder=recordings if _recorded(settings, how, writable=writable) else None,
             clock=journal.clock,
             derived=derived,
-            closing=(end, recordings.close, derived.close),
+            closing=(recordings.close, derived.close),
         )
     )
 

@@ -7,7 +7,7 @@ a recall over the few that a changed setting wrote would lose the rest in silenc
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,14 +75,14 @@ def reranker_of(settings: Settings, *, named: bool = True) -> Reranker | None:
     return local_reranker(found, cache, settings.runtime)
 
 
-def matchers_of(settings: Settings, journal: Journal) -> tuple[Matchers, Callable[[], None]]:
-    """Return the sparse and the late-interaction model that the settings name, and what ends them.
+def matchers_of(settings: Settings, journal: Journal) -> tuple[SparseIndex | None, Matchers]:
+    """Return the sparse vectors, to be closed, and the models that the settings name.
 
     Raises:
         ModelNotFound, ModelRejected: one cannot be had.
     """
     if settings.sparse is None and settings.late_interaction is None:
-        return Matchers(), lambda: None
+        return None, Matchers()
     from memory_core.embed.sentence_transformers_matching import LateModel, SparseModel
 
     sparse, late = None, None
@@ -91,7 +91,7 @@ def matchers_of(settings: Settings, journal: Journal) -> tuple[Matchers, Callabl
         sparse = SparseIndex(journal, model, place_of(journal, model))
     if settings.late_interaction is not None:
         late = LateModel(_resolved(settings, "late_interaction", settings.late_interaction))
-    return Matchers(sparse, late), lambda: None if sparse is None else sparse.close()
+    return sparse, Matchers(sparse, late)
 
 
 def _resolved(settings: Settings, setting: str, name: str) -> ResolvedModel:

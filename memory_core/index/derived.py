@@ -11,7 +11,7 @@ from memory_core.index.place import Place
 from memory_core.index.resident import Resident
 from memory_core.index.retriever import DenseRetriever
 from memory_core.index.server import ServerStore
-from memory_core.index.sparse import forget_erased
+from memory_core.index.sparse import SparseIndex, forget_erased
 from memory_core.index.sweep import PATIENCE, sweep
 from memory_core.journal.journal import Journal
 from memory_core.journal.vectors import VectorTable
@@ -21,7 +21,15 @@ RESIDENT = {str(family): family for family in FAMILIES}
 
 
 class Derived:
-    """The scan file and the Chroma index of one namespace under one model."""
+    """The scan file and the Chroma index of one namespace under one model.
+
+    Args:
+        journal: what they are made from.
+        table: the model's vectors.
+        settings: which index, and where.
+        writable: whether files may be written.
+        sparse: the sparse vectors, where such a model is set.
+    """
 
     def __init__(
         self,
@@ -30,8 +38,10 @@ class Derived:
         settings: Settings,
         *,
         writable: bool,
+        sparse: SparseIndex | None = None,
     ) -> None:
         self._journal = journal
+        self._sparse = sparse
         self._table = table
         self._settings = settings
         self.place = Place.of(journal.home, journal.identity, table.digest, settings.metric)
@@ -98,6 +108,7 @@ class Derived:
         Raises:
             StoreBusy: another process has the Chroma index open.
             IndexUnavailable: Chroma cannot be built.
+            OSError: a file cannot be written.
         """
         rows = self.rows.renewed()
         if isinstance(self.keeper, Resident):
@@ -106,6 +117,8 @@ class Derived:
             self.keeper.close()
             if len(rows) and len(rows) >= self._settings.crossover:
                 self.store.remake(rows, Work(tell, lambda: False))
+        if self._sparse is not None:
+            self._sparse.remake(tell)
         return len(rows)
 
     def report(self) -> dict[str, str]:
@@ -118,10 +131,17 @@ class Derived:
             chroma = f"not used below {settings.crossover:,} vectors"
         else:
             chroma = self.store.look(rows)
-        return {"scan": f"{self.rows.path}, {len(rows):,} vectors", "chroma": chroma}
+        told = {"scan": f"{self.rows.path}, {len(rows):,} vectors", "chroma": chroma}
+        if self._sparse is not None:
+            told["sparse"] = f"{self._sparse.model[0]}: {self._sparse.look()}"
+        if settings.late_interaction is not None:
+            told["late"] = "token vectors are kept in memory only: nothing on disk to look at"
+        return told
 
     def close(self) -> None:
-        """Close the index, then the rows it is fed from; idempotent."""
+        """Close the index, then the rows it is fed from, and the sparse vectors; idempotent."""
+        if self._sparse is not None:
+            self._sparse.close()
         if self.keeper is not None:
             self.keeper.close()
         self.rows.close()

@@ -1,6 +1,6 @@
 """Learned sparse vectors of one namespace: made from the journal, kept in a file, scored by words.
 
-    <home>/derived/sparse-<uid>-<key>.bin     records (doc, seal, count, crc) · words · weights
+    <home>/derived/sparse-<uid>-<key>.bin     see `index.sparsefile`
     score(d) = Σ_w q_w · d_w                  over the words of the question
 
 Texts are encoded in the order of the journal, so what is known is told by one number, `position`,
@@ -11,10 +11,8 @@ or missing is made anew; an erasure rewrites it without what was erased, also wh
 import hashlib
 import logging
 import os
-import struct
 import threading
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -27,12 +25,12 @@ from memory_core.index.lane import Lane, Late
 from memory_core.index.owner import Lease
 from memory_core.index.place import Place, lock_of
 from memory_core.index.spanned import SparseEncoder, Weighted, encoded
+from memory_core.index.sparsefile import Record, parsed
 from memory_core.journal.journal import Journal
 from memory_core.journal.lexical import indexed
 
 logger = logging.getLogger(__name__)
 
-HEAD = struct.Struct("<QQII")
 BATCH = 16
 PATIENCE = 5.0
 """Seconds to wait while another process writes the file."""
@@ -40,22 +38,6 @@ SEGMENTS = 8
 """Unmerged parts at most: each is looked through for every word."""
 
 Scores = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One text's weights, as the file has them."""
-
-    doc: int
-    seal: int
-    words: NDArray[np.int32]
-    weights: NDArray[np.float32]
-
-    def bytes(self) -> bytes:
-        """Return the record as written."""
-        body = self.words.astype("<i4").tobytes() + self.weights.astype("<f4").tobytes()
-        count, crc = len(self.words), _crc(self.doc, self.seal, body)
-        return HEAD.pack(self.doc, self.seal, count, crc) + body
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +145,40 @@ class SparseIndex:
         scores[position + 1 :] = 0
         return scores.astype(np.float32)
 
+    def remake(self, tell: Callable[[str], None]) -> int:
+        """Throw the file away and encode every text anew; return how many there are.
+
+        Raises:
+            StoreBusy: another process is writing the file.
+            OSError: it cannot be removed.
+        """
+        with self._guard:
+            if self._writable and self._path.exists():
+                with Lease(lock_of(self._path)).waiting(PATIENCE):
+                    self._path.unlink(missing_ok=True)
+            self._forget()
+            every, known = len(_docs(self._journal)), 0
+            for known in self._filled():
+                tell(f"the sparse vectors are being made ({known:,} of {every:,} texts)")
+            return known
+
+    def look(self) -> str:
+        """Say what is on disk, without loading the model; for `doctor`."""
+        alive = _docs(self._journal)
+        try:
+            blob = self._path.read_bytes()
+        except FileNotFoundError:
+            return f"not built, {len(alive):,} texts"
+        except OSError as error:
+            return f"cannot be read: {error.strerror}"
+        records, used = parsed(blob)
+        if records and not self._ours(records[-1]):
+            return "of another history: made anew at the next recall"
+        known = f"{sum(one.doc in alive for one in records):,} of {len(alive):,} texts"
+        if used < len(blob):
+            return f"damaged after {known}: the rest is made anew at the next recalls"
+        return f"clean, {known}"
+
     def close(self) -> None:
         """Stop encoding; idempotent."""
         self._closed.set()
@@ -171,6 +187,9 @@ class SparseIndex:
 
     def _reset(self) -> None:
         self._guard = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
         self._segments: tuple[Segment, ...] = ()
         self._position = 0
         self._file = Seen()
@@ -178,16 +197,24 @@ class SparseIndex:
     def _fill(self) -> None:
         with self._guard:
             self._read()
-            for texts in self._missing():
-                if self._closed.is_set():
-                    return
-                coded = encoded(self._model, list(texts.values()))
-                self._add(
-                    [
-                        Record(doc, _seal(self._place, text), *one)
-                        for (doc, text), one in zip(texts.items(), coded, strict=True)
-                    ]
-                )
+            for _ in self._filled():
+                pass
+
+    def _filled(self) -> Iterator[int]:
+        """Encode what is missing, batch by batch; yield how many texts that were so far."""
+        done = 0
+        for texts in self._missing():
+            if self._closed.is_set():
+                return
+            coded = encoded(self._model, list(texts.values()))
+            self._add(
+                [
+                    Record(doc, _seal(self._place, text), *one)
+                    for (doc, text), one in zip(texts.items(), coded, strict=True)
+                ]
+            )
+            done += len(texts)
+            yield done
 
     def _missing(self) -> Iterator[dict[int, str]]:
         columns = self._journal.snapshot().columns
@@ -290,6 +317,7 @@ def _docs(journal: Journal) -> set[int]:
 def _texts(journal: Journal, docs: Sequence[int]) -> dict[int, str]:
     """Return by doc what is encoded; one that was erased meanwhile is left out."""
     source, found = journal.source(), {}
+    source.prefetch(docs)
     for doc in docs:
         try:
             memory = source.memory(doc)
@@ -303,22 +331,3 @@ def _seal(place: Place, text: str) -> int:
     """Return what tells a text of this namespace from another one, and only here."""
     digest = hashlib.blake2b(text.encode(), key=place.salt[:64], digest_size=8)
     return int.from_bytes(digest.digest(), "little")
-
-
-def parsed(blob: bytes) -> tuple[list[Record], int]:
-    """Return the whole records from the start on, and how many bytes they take."""
-    found, at = [], 0
-    while at + HEAD.size <= len(blob):
-        doc, seal, count, crc = HEAD.unpack_from(blob, at)
-        start, stop = at + HEAD.size, at + HEAD.size + 8 * count
-        body = blob[start:stop]
-        if stop > len(blob) or _crc(doc, seal, body) != crc:
-            break
-        words = np.frombuffer(body, dtype="<i4", count=count)
-        found.append(Record(doc, seal, words, np.frombuffer(body, "<f4", offset=4 * count)))
-        at = stop
-    return found, at
-
-
-def _crc(doc: int, seal: int, body: bytes) -> int:
-    return zlib.crc32(body, zlib.crc32(struct.pack("<QQ", doc, seal)))

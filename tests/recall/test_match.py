@@ -11,9 +11,11 @@ import pytest
 from memory_core import open_memory
 from memory_core.answers import RecallResult
 from memory_core.errors import InvalidSetting, ModelNotFound
-from memory_core.index.sparse import parsed
+from memory_core.index.sparsefile import parsed
+from memory_core.journal.memories import Loader
 from memory_core.manager import MemoryManager
 from memory_core.replay import Replay
+from memory_core.types import Memory
 from tests.embed.bodies import made
 
 TEXTS = (
@@ -157,6 +159,57 @@ def test_damage_is_made_anew(
         with open_memory(tmp_path / "home", **settings) as again:
             assert signals(again.recall("green tea", k=5), "sparse") == pytest.approx(before)
         assert len(parsed(path.read_bytes())[0]) == 5
+
+
+def test_a_rebuild_makes_the_sparse_vectors_anew(memory: MemoryManager) -> None:
+    before = signals(encoded(memory, "green tea", k=5), "sparse")
+    (path,) = files(memory)
+    whole = path.read_bytes()
+    wrong = [type(r)(r.doc, r.seal, r.words + 1, r.weights) for r in parsed(whole)[0]]
+    path.write_bytes(b"".join(one.bytes() for one in wrong))  # whole, and not what was encoded
+    told: list[str] = []
+    memory.parts.derived.rebuild(told.append)
+    assert path.read_bytes() == whole
+    assert told[-1].endswith("(5 of 5 texts)")
+    assert signals(memory.recall("green tea", k=5), "sparse") == pytest.approx(before)
+
+
+def test_the_report_tells_the_state_of_either_model(
+    tmp_path: Path, memory: MemoryManager, settings: dict[str, Any]
+) -> None:
+    def state() -> str:
+        return memory.parts.derived.report()["sparse"]
+
+    assert state().endswith(": not built, 5 texts")
+    encoded(memory, "green tea")
+    assert state() == "sparse: clean, 5 of 5 texts"
+    memory.store("a sixth text")
+    assert state().endswith(": clean, 5 of 6 texts")
+    (path,) = files(memory)
+    whole, records = path.read_bytes(), parsed(path.read_bytes())[0]
+    path.write_bytes(whole[:-1])
+    assert "damaged after 4 of 6 texts" in state()
+    words, weights = records[0].words, records[0].weights
+    path.write_bytes(b"".join(type(r)(r.doc, r.seal ^ 1, words, weights).bytes() for r in records))
+    assert "of another history" in state()
+    assert "in memory only" in memory.parts.derived.report()["late"]
+    memory.close()
+    with open_memory(tmp_path / "home", embedder="hash:64") as plain:
+        assert not {"sparse", "late"} & set(plain.parts.derived.report())
+
+
+def test_texts_are_read_in_one_go(memory: MemoryManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Loader.memory
+    alone: list[int] = []
+
+    def noted(self: Loader, version: int) -> Memory:
+        if version not in self._loaded:
+            alone.append(version)
+        return read(self, version)
+
+    monkeypatch.setattr(Loader, "memory", noted)
+    memory.parts.derived.rebuild()
+    assert not alone
 
 
 def test_other_texts_under_the_same_numbers_are_seen(

@@ -59,13 +59,15 @@ def verify(
 
 
 def rebuild(context: typer.Context) -> None:
-    """Fold the state anew from the journal, and make the vector index anew from its vectors."""
+    """Fold the state anew from the journal, and make every derived file anew."""
     options: Session = context.obj
     with options.open() as memory:
         folded = memory.journal.rebuild()
         rows = memory.parts.derived.rebuild(_progress()) if memory.parts.derived else 0
         state = copies(memory)
     told = f"rebuilt from {folded} entries; {rows} vectors are indexed (Chroma: {state['chroma']})"
+    if "sparse" in state:
+        told = f"{told}; sparse vectors of {state['sparse']}"
     options.emit({"entries": folded, "indexed": rows, **state}, told)
 
 
@@ -111,7 +113,7 @@ def counts(memory: "MemoryManager") -> dict[str, Any]:
 
 
 def copies(memory: "MemoryManager") -> dict[str, str]:
-    """Return what state the copies of the vectors are in, in words; Chroma is not opened."""
+    """Return what state the derived files are in, in words; Chroma is not opened."""
     return {} if memory.parts.derived is None else memory.parts.derived.report()
 
 
