@@ -28,10 +28,9 @@ from memory_core.forking import keep_open, undisturbed
 from memory_core.journal import schema
 from memory_core.journal.home import check_home
 from memory_core.journal.mode import journal_mode
+from memory_core.journal.waiting import Waiting
 
 logger = logging.getLogger(__name__)
-
-BUSY_TIMEOUT_MS = 5_000
 
 
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, UnicodeDecodeError)
@@ -187,7 +186,7 @@ class Database:
     def _connect(self) -> apsw.Connection:
         try:
             connection = self._opened()
-            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            connection.set_busy_handler(Waiting())
             if not self.readonly:
                 self._make_durable(connection)
             connection.pragma("mmap_size", 0)

@@ -7,7 +7,7 @@ import pytest
 
 from memory_core import open_memory
 from memory_core.errors import NotFound, NotStored
-from memory_core.journal import database, erase
+from memory_core.journal import database, erase, waiting
 from memory_core.journal.database import Database
 from memory_core.journal.erase import live_values
 from memory_core.lifecycle import search
@@ -176,7 +176,7 @@ def test_a_store_opens_although_an_erasure_cannot_be_finished(
 def test_a_store_that_is_busy_after_an_erasure_loses_no_receipt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(waiting, "PATIENCE", 0.05)
     with open_memory(tmp_path, embedder="hash", index="exact") as memory:
         gone = memory.store("the gate code is 4471 xyzzy")
         with memory.journal.database.read() as reader:
