@@ -5,6 +5,8 @@
 A block `<!-- results: KIND FILE -->` … `<!-- end -->` of a page is filled from `docs/results/FILE`.
 """
 
+import gzip
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from memory_core.evals.task import Level
 from memory_core.proofs import report as proofs
 from memory_core.proofs.suite import Line, read_lines
 from memory_core.proofs.table import PROOFS
+from tests.peers.run import markdown_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 RESULTS = DOCS / "results"
@@ -58,6 +61,10 @@ def _mteb(path: Path) -> str:
     return mteb.markdown_of(mteb.load_judged(path))
 
 
+def _peers(path: Path) -> str:
+    return markdown_of(json.loads(gzip.decompress(path.read_bytes())))
+
+
 def _proofs(path: Path) -> str:
     lines = _proven(path)
     return f"{proofs.table_of(lines)}\n\n{proofs.summary_of(lines)}"
@@ -78,7 +85,7 @@ BRIEF: tuple[tuple[Level, str], ...] = (
 )  # fmt: skip
 KINDS: dict[str, Callable[[Path], str]] = {
     "run": _run, "brief": _brief, "deadline": _deadline, "mteb": _mteb,
-    "proofs": _proofs, "bugs": _bugs,
+    "peers": _peers, "proofs": _proofs, "bugs": _bugs,
 }  # fmt: skip
 
 

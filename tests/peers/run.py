@@ -41,6 +41,7 @@ def main() -> None:
             print(f"{name} failed with code {done.returncode}", file=sys.stderr)
             continue
         told.append(json.loads(path.read_text()))
+    (given.out / "peers.json").write_text(json.dumps(told) + "\n")
     (given.out / "peers.md").write_text(markdown_of(told))
     print(markdown_of(told))
 
