@@ -24,7 +24,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --upgrade pip
 	$(RUN)/python -m pip install --quiet -c constraints.txt torch
-	$(RUN)/python -m pip install --quiet -c constraints.txt -e '.[offline,onnx,train,evals,server,faiss,frameworks,dev]'
+	$(RUN)/python -m pip install --quiet -c constraints.txt -e '.[offline,onnx,media,train,evals,server,faiss,frameworks,dev]'
 	touch $@
 
 # Side by side with other systems, in an environment of their own: several pin what ours must not.

@@ -43,6 +43,8 @@ def read_layout(path: Path) -> Layout:
     """
     config = read_object(path / "config.json")
     hidden: int | None = config.get("hidden_size") or config.get("dim")
+    if "text_config" in config:  # several towers that meet in a space of a width of its own
+        hidden = None
     dimension, pooling = hidden, "" if (path / MODULES).is_file() else "mean"
     for kind, part in _modules(path):
         if kind == "Pooling":
