@@ -5,7 +5,7 @@ its score, so an answer explains itself; what a stage drops is kept as a `Cut` w
 so the trace *is* the explanation. Loading a memory's text is put off until somebody reads it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, overload
 
@@ -217,7 +217,7 @@ class RecallResult:
         trace: what every stage kept and cut.
         recall_id: the recording's id, None when not recorded.
         seconds: wall-clock time of the recall.
-        tokens: tokens of `context`.
+        count: gives the tokens of a text.
     """
 
     query: Query
@@ -228,7 +228,12 @@ class RecallResult:
     trace: tuple[Step, ...]
     recall_id: str | None
     seconds: float
-    tokens: int
+    count: Callable[[str], int] = field(repr=False, compare=False)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of `context`; counted when read, since the first count of a process takes long."""
+        return self.count(self.context) if self.context else 0
 
     @property
     def reasons(self) -> tuple[str, ...]:

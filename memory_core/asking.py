@@ -18,6 +18,7 @@ from memory_core.journal.memories import load_list
 from memory_core.parts import Parts
 from memory_core.recall.pack import pack
 from memory_core.recall.pipeline import NO_VECTOR, notes_of, run, status_of
+from memory_core.recall.rerank import Warmed
 from memory_core.types import Memory, to_micros
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ def answer(
     limits.check_flag(record, "record")
     if session is not None:
         limits.check_name(session, "session")
+    if parts.wiring is not None and isinstance(judge := parts.wiring.reranker, Warmed):
+        judge.warm()  # loads while the query is embedded
     pending = parts.catchup.absorb(_half(begun, query.deadline))
     query, notes = _embedded(parts, query, pending)
     result = _unerased(
@@ -116,7 +119,7 @@ def answered(
         trace=(*steps, packing),
         recall_id=None,
         seconds=time.monotonic() - begun,
-        tokens=0 if status == "empty" else packed.tokens,
+        count=parts.count,
     )
 
 

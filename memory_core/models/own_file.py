@@ -24,6 +24,11 @@ class OwnFile:
         """The ONNX file."""
         return self.model.path / FILE
 
+    @property
+    def there(self) -> bool:
+        """Whether the file lies here; its bytes are checked by `read`."""
+        return self.path.is_file()
+
     def read(self) -> bytes:
         """Return the file's bytes after checking them against the model's revision.
 

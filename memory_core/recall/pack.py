@@ -50,12 +50,10 @@ _PAIRED = 0x10000
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Text for a prompt, what it costs, and who is in it."""
+    """Text for a prompt, and who is in it."""
 
     text: str
-    """JSON lines, best first, joined by newlines; blank when nothing fits."""
-    tokens: int
-    """Tokens of `text`, never over the budget."""
+    """JSON lines, best first, joined by newlines, never over the budget; blank if none fits."""
     hits: Hits
     """The hits shown, best first; `cuts` are those left out."""
 
@@ -123,8 +121,9 @@ def _fitting(hit: Hit, left: int | None, count: Count, query: str) -> tuple[str,
     length = len(hit.memory.text)
     for size in (SIZES[0], *(size for size in SIZES[1:] if size < length)):
         line = render(record(hit, size, query))
-        tokens = count(line + "\n")
-        if left is None or tokens <= left:
+        if left is None:
+            return line, 0  # nothing is counted that nothing limits
+        if (tokens := count(line + "\n")) <= left:
             return line, tokens
     return None
 
@@ -135,13 +134,11 @@ def _settled(
     """Return the joined lines; drops the last while the whole costs more than its parts did."""
     budget, count = limit
     text = "\n".join(lines)
-    tokens = count(text) if text else 0
-    while lines and budget is not None and tokens > budget:
+    while lines and budget is not None and count(text) > budget:
         lines.pop()
         cuts.insert(0, Cut(used.pop(), f"over the budget of {budget} tokens"))
         text = "\n".join(lines)
-        tokens = count(text) if text else 0
-    return Packed(text, tokens, Hits(tuple(used), tuple(cuts)))
+    return Packed(text, Hits(tuple(used), tuple(cuts)))
 
 
 def _moment(memory: Memory) -> str:

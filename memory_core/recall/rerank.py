@@ -52,6 +52,15 @@ class Reranker(Protocol):
         ...
 
 
+@runtime_checkable
+class Warmed(Protocol):
+    """A cross-encoder that can load beside other work."""
+
+    def warm(self) -> None:
+        """Begin to load, once; returns at once."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Blend:
     """What a cross-encoder's logit adds to a hit's score; `a` and `b` calibrate the logit (Platt).

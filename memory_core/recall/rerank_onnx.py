@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import Literal, Protocol
 
 import numpy as np
@@ -94,11 +95,12 @@ class OnnxReranker:
         self._outputs = outputs
         self._lock = Lock()
         self._judge: tuple[Tokenizer, OnnxBody] | Judge | None = None
+        self._warmed = False
         keep_open(self)
 
     def after_fork(self) -> None:
         """Start anew: the threads of the session are the parent's."""
-        self._lock, self._judge = Lock(), None
+        self._lock, self._judge, self._warmed = Lock(), None, False
 
     @property
     def name(self) -> str:
@@ -110,6 +112,17 @@ class OnnxReranker:
         """Checksum of the weights; int8 gives other logits and so is another revision."""
         made = isinstance(self._place, OnnxPlace) and self._place.precision == "int8"
         return f"{self._model.revision}-int8" if made else self._model.revision
+
+    def warm(self) -> None:
+        """Begin to load in a thread, once, where the file is there; a fault shows at `score`."""
+        if not self._warmed:
+            self._warmed = True
+            if self._place.there:  # an export is no work to be done unasked beside another
+                Thread(target=self._loaded, name="reranker").start()
+
+    def _loaded(self) -> None:
+        with suppress(ModelError):
+            self._ready()
 
     def score(self, query: str, passages: Sequence[str]) -> Logits:
         """Return one float32 logit per passage, `(n,)`, of a model with one; see `logits`."""

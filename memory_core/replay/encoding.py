@@ -48,7 +48,7 @@ def encode(result: RecallResult, extra: Mapping[str, Any], ratios: Numbers | Non
         "query": _query(result.query),
         "status": result.status,
         "seconds": result.seconds,
-        "tokens": result.tokens,
+        "tokens": None if result.query.token_budget is None else result.tokens,
         "context": hashlib.sha256(result.context.encode()).hexdigest(),
         "ids": ids,
         "extent": _extent(result.trace, arrays),

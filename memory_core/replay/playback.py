@@ -91,7 +91,8 @@ class Playback(Printed):
     """Text, k, now, as_of, budget, where, for_action, vector."""
     status: str
     seconds: float
-    tokens: int
+    tokens: int | None
+    """Tokens of the packed context; None where no budget was asked, which counts none."""
     context: str | int
     """SHA-256 of the packed context in hexadecimal; CRC-32 in format 1."""
     steps: Sequence[PlayedStep] = field(repr=False)
@@ -170,7 +171,7 @@ def played(result: RecallResult, like: Playback) -> Playback:
         query=asked,
         status=result.status,
         seconds=result.seconds,
-        tokens=result.tokens,
+        tokens=None if query.token_budget is None else result.tokens,
         context=hashlib.sha256(result.context.encode()).hexdigest(),
         steps=tuple(map(_played_step, result.trace)),
         format=FORMAT,

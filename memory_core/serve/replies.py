@@ -157,7 +157,8 @@ class RecallLine(Reply):
     status: str
     hits: int
     seconds: float
-    tokens: int
+    tokens: int | None
+    """None where no budget was asked, which counts none."""
 
 
 class RecallList(Reply):

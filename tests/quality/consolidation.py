@@ -78,7 +78,7 @@ def measure(side: Side, conversation: LocomoConversation, memory: MemoryManager)
             packed = pack(result.hits, budget, memory.parts.count, question.question)
             text = packed.text.replace("\\n", " ").replace('\\"', '"')
             side.covered[budget].append(plain(question.answer or "\0") in plain(text))
-            side.tokens[budget].append(packed.tokens)
+            side.tokens[budget].append(memory.parts.count(packed.text))
 
 
 def main() -> None:

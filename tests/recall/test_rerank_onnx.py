@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from memory_core.errors import ModelRejected
 from memory_core.models.export import can_export, export
 from memory_core.models.onnx_file import OnnxPlace
 from memory_core.models.resolve import resolve
+from memory_core.recall.rerank import Warmed
 from memory_core.recall.rerank_onnx import OnnxReranker, local_reranker
 from memory_core.recall.rerank_torch import CrossEncoderReranker
 from tests.recall.test_cross_encoder import save_model
@@ -51,6 +54,36 @@ def test_int8_is_near_and_says_so(model, cache, torch):
     alone = [ours.score(QUERY, [passage])[0] for passage in PASSAGES]
     assert ours.score(QUERY, PASSAGES) == pytest.approx(alone, abs=1e-6)
     assert ours.revision == f"{model.revision}-int8"
+
+
+def test_it_loads_beside_other_work(model, cache, tmp_path):
+    ours = OnnxReranker(model, cache)
+    ours.warm()
+    for thread in threading.enumerate():
+        if thread.name == "reranker":
+            thread.join()
+    assert isinstance(ours, Warmed) and isinstance(ours._judge, tuple)
+    missing = OnnxReranker(model, tmp_path)
+    missing.warm()
+    assert "reranker" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_fault_of_loading_shows_at_the_judging(model, tmp_path):
+    path = export(model, cache_dir=tmp_path)
+    path.write_bytes(path.read_bytes()[:-9])
+    ours = OnnxReranker(model, tmp_path, otherwise=Refusing())
+    ours.warm()
+    with pytest.raises(ModelRejected, match="never asked"):
+        ours.score(QUERY, PASSAGES)
+
+
+class Refusing:
+    name = revision = ""
+
+    def logits(self, query, passages):
+        raise ModelRejected("never asked in vain")
+
+    score = logits
 
 
 def test_auto_takes_the_file_if_there_is_one(model, cache, tmp_path):

@@ -53,6 +53,13 @@ def test_every_step_comes_back_bit_by_bit(memory: MemoryManager) -> None:
         assert np.array_equal(vector_of(body["query"]["vector"]), result.query.vector)
 
 
+def test_tokens_are_kept_where_a_budget_had_them_counted(memory: MemoryManager) -> None:
+    memory.recall("tea")
+    limited = memory.recall("tea", token_budget=60)
+    assert [body["tokens"] for body in bodies(memory)] == [limited.tokens, None]
+    assert 0 < limited.tokens <= 60
+
+
 def test_a_recording_is_small(memory: MemoryManager) -> None:
     for question in list(sample_questions())[:5]:
         result = memory.recall(question.question, k=10)

@@ -162,7 +162,7 @@ export class Ranking {
       const status = answer.result.status;
       this.say(`${answer.recorded_status} → ${status}: `
         + (status === "empty" ? "nothing is relevant enough, the prompt gets nothing"
-          : `${answer.result.tokens} tokens instead of ${this.turn.recall.tokens}`));
+          : `${answer.result.tokens} tokens instead of ${this.turn.recall.tokens ?? "no budget"}`));
     } catch (error) {
       if (!signal.aborted) this.say(error.message);
     }

@@ -45,7 +45,7 @@ export class TurnView {
     const degraded = notes.filter((note) => note.degraded);
     const chips = [
       when(recall.at), recall.session && ["session ", said(recall.session)], `entry ${recall.seq}`,
-      `${recall.hits} of k ${query.k}`, `${recall.tokens} tokens`, milliseconds(recall.seconds),
+      `${recall.hits} of k ${query.k}`, recall.tokens === null ? "no budget" : `${recall.tokens} tokens`, milliseconds(recall.seconds),
       query.as_of && "as of another time", query.for_action && "for action", query.where && "filtered",
     ].filter(Boolean);
     const answer = h("div", { "aria-live": "polite" });
