@@ -106,6 +106,8 @@ def train_bi_encoder(
         raise InvalidInput(f"{out} is not empty; name a new directory")
     usable = checked(examples)
     train, held = split(usable, chosen.held_out, chosen.seed)
+    if chosen.loss == "triplet":
+        train = with_negatives(train, tell)
     require_teaching(train, held, chosen)
     model = _start(base, chosen)
     judge = _judge(train, held, chosen)
@@ -134,12 +136,7 @@ def require_teaching(train: Sequence[Example], held: Sequence[Example], tuning: 
         raise InvalidInput(
             f"{len(train)} examples to learn from and {len(held)} held out are too few; give "
             f"{2 * tuning.batch} or more, of several groups (documents, sessions)"
-        )
-    bare = sum(not example.negatives for example in train)
-    if tuning.loss == "triplet" and bare:
-        raise InvalidInput(
-            f"{bare} examples have no wrong passage and the triplet loss needs one each; give neg, "
-            "or use infonce"
+            + (", each with neg: the triplet loss needs one" if tuning.loss == "triplet" else "")
         )
     if len({example.positive for example in train}) < 2:
         raise InvalidInput("every example has the same passage: one class teaches nothing")
@@ -149,6 +146,17 @@ def require_teaching(train: Sequence[Example], held: Sequence[Example], tuning: 
             f"{len(leaked)} held-out questions are in the training part as well, such as "
             f"{leaked[0][:60]!r}; give rows of one document or session the same id"
         )
+
+
+def with_negatives(train: Sequence[Example], tell: Tell) -> list[Example]:
+    """Return the examples that have a wrong passage, and tell how many are left out.
+
+    Mining passes over what is nearly as near as the answer, so some questions find none.
+    """
+    usable = [example for example in train if example.negatives]
+    if bare := len(train) - len(usable):
+        tell(f"{bare:,} examples without a wrong passage are left out: the triplet loss needs one")
+    return usable
 
 
 def _start(base: Path, tuning: Tuning) -> Any:

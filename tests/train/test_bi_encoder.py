@@ -11,7 +11,7 @@ from memory_core.embed.registry import make_embedder
 from memory_core.errors import InvalidInput
 from memory_core.serve.cli.tuning import pairs_of_store
 from memory_core.train.bi_encoder import Tuned, Tuning, train_bi_encoder
-from memory_core.train.examples import Example
+from memory_core.train.examples import Example, split
 from memory_core.train.journal_pairs import quoted
 from memory_core.train.lora import Lora
 
@@ -105,6 +105,22 @@ def test_every_loss_runs(small: Path, tmp_path: Path, loss: str) -> None:
     assert np.isfinite([row["loss"] for row in done.history if "loss" in row]).all()
 
 
+def test_the_triplet_loss_leaves_out_what_has_no_wrong_passage(small: Path, tmp_path: Path) -> None:
+    some = [
+        Example(e.query, e.positive, () if n % 3 == 0 else e.negatives, "", e.group)
+        for n, e in enumerate(examples())
+    ]
+    told: list[str] = []
+    done = train_bi_encoder(
+        small, some, tmp_path / "out", tell=told.append,
+        tuning=Tuning(loss="triplet", steps=1, batch=4, looks=1, max_length=32),
+    )  # fmt: skip
+    train = split(some, Tuning().held_out, Tuning().seed)[0]
+    bare = sum(not example.negatives for example in train)
+    assert told[0].startswith(f"{bare} examples without a wrong passage are left out")
+    assert bare and done.examples == len(train) - bare
+
+
 def test_lora_trains_few_weights_and_leaves_a_plain_model(small: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="the extra train is not installed")
     done = tuned(small, tmp_path / "out", lora=Lora(rank=4), steps=2)
@@ -128,8 +144,9 @@ def test_bad_data_stops_before_the_first_step(small: Path, tmp_path: Path) -> No
             train_bi_encoder(small, wrong, tmp_path / "out", tuning=Tuning())
         assert not (tmp_path / "out").exists()
     bare = [Example(e.query, e.positive, (), "", e.group) for e in good]
-    with pytest.raises(InvalidInput, match="triplet loss needs one"):
+    with pytest.raises(InvalidInput, match=r"too few; give 32 or more.*triplet"):
         train_bi_encoder(small, bare, tmp_path / "out", tuning=Tuning(loss="triplet"))
+    assert not (tmp_path / "out").exists()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     with pytest.raises(InvalidInput, match="not empty"):
