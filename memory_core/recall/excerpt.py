@@ -48,9 +48,29 @@ def excerpt(text: str, span: Span | None, size: int, query: str) -> Excerpt:
     return Excerpt(f"{head}{text[start:stop]}{tail}", True)
 
 
+def best_sentence(text: str, span: Span | None, size: int, query: str) -> str:
+    """Return the sentence that an excerpt would grow around, alone; its best part if too long."""
+    wanted = frozenset(terms(query))
+    places, best = _sentences(text, (span.start, span.stop) if span else (0, len(text)), wanted)
+    start, stop = places[best]
+    if stop - start > size:
+        start, stop = _window(text, places[best], size, wanted)
+    return text[start:stop].strip()
+
+
 def _around(
     text: str, inside: tuple[int, int], size: int, wanted: frozenset[str]
 ) -> tuple[int, int]:
+    places, best = _sentences(text, inside, wanted)
+    if places[best][1] - places[best][0] > size:
+        return _window(text, places[best], size, wanted)
+    return _grown(places, best, size)
+
+
+def _sentences(
+    text: str, inside: tuple[int, int], wanted: frozenset[str]
+) -> tuple[list[tuple[int, int]], int]:
+    """Return where the sentences of a range are, and which of them is the best."""
     begin = inside[0]
     places = [
         (begin + found.start(), begin + found.end())
@@ -59,10 +79,7 @@ def _around(
     shared = [_shared(wanted, terms(text[slice(*place)])) for place in places]
     having = Counter(term for found in shared for term in found)
     worth = [sum(math.log1p(len(places) / having[term]) for term in found) for found in shared]
-    best = max(range(len(places)), key=lambda n: (worth[n], -n))
-    if places[best][1] - places[best][0] > size:
-        return _window(text, places[best], size, wanted)
-    return _grown(places, best, size)
+    return places, max(range(len(places)), key=lambda n: (worth[n], -n))
 
 
 def _shared(wanted: frozenset[str], found: Sequence[str]) -> set[str]:

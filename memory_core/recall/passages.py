@@ -11,7 +11,7 @@ import numpy as np
 
 from memory_core.answers import Hit, Query
 from memory_core.passage import dated, question_of
-from memory_core.recall.excerpt import excerpt
+from memory_core.recall.excerpt import best_sentence, excerpt
 from memory_core.recall.reader import Reader
 
 MOST = 320
@@ -47,6 +47,15 @@ def passage(hit: Hit, question: str, before: Hit | None = None) -> str:
     said = excerpt(memory.text, hit.span, MOST, question).text
     asked = None if before is None else question_of(before.memory.text)
     return dated(memory.occurred_at, memory.speaker or memory.role, said, asked)
+
+
+def closer(hit: Hit, question: str) -> str | None:
+    """Return the best sentence of a hit that was read in part; None where all of it was read."""
+    memory = hit.memory
+    if len(memory.text) <= MOST:
+        return None
+    said = best_sentence(memory.text, hit.span, MOST, question)
+    return dated(memory.occurred_at, memory.speaker or memory.role, said)
 
 
 def _before(query: Query, hits: Sequence[Hit], reader: Reader) -> dict[int, Hit]:

@@ -8,8 +8,12 @@ Under a deadline the stage takes as many as it can afford, by a cost per charact
 from every batch, buckets those by length so that little is padded, and asks the clock before each
 batch: it overruns by one batch at most. What was not judged keeps its order below what was, by
 the constant term "unjudged".
+
+A fact in a long text is judged in the middle of what stands around it, and low. So before a recall
+is called empty, the best of the long texts are judged by their best sentence alone, once more.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,11 +25,13 @@ from numpy.typing import NDArray
 from memory_core.answers import Extent, Hit, Hits, Note, Query
 from memory_core.recall.batching import Cost, Pair, bucketed, repeated
 from memory_core.recall.fuse import best_first
-from memory_core.recall.passages import passages
+from memory_core.recall.passages import closer, passages
 from memory_core.recall.reader import Reader
-from memory_core.recall.relevance import is_pinned, sigmoid
+from memory_core.recall.relevance import Calibration, is_pinned, relevance_of, sigmoid
 
 COUNT = 64
+CLOSER = 4
+"""Long texts that are judged again where nothing is relevant enough."""
 BATCH = 16
 UNJUDGED = -6.0  # below any judged hit: the other terms sum to 5.6 at most by default
 RESERVE = 0.005  # seconds left to score, diversify and pack; measured below 3 ms
@@ -94,6 +100,7 @@ class RerankStage:
         reader: Reader | None = None,
         batch: int = BATCH,
         blend: Blend | None = None,
+        min_relevance: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reranker = reranker
@@ -101,6 +108,7 @@ class RerankStage:
         self._count = count
         self._batch = batch
         self._blend = blend or Blend()
+        self._min_relevance = min_relevance
         self._clock = clock
         self._cost = Cost()
 
@@ -125,6 +133,8 @@ class RerankStage:
             else _unjudged(hit, self._count)
             for hit in hits
         ]
+        if query.deadline is None and (query.extent is None or query.extent.batches is None):
+            judged = self._looked_closer(self._reranker, query, judged)
         return Hits(tuple(best_first(judged)), notes=notes, extent=extent)
 
     def _notes(self, reranker: Reranker, judged: tuple[int, int], batches: int) -> tuple[Note, ...]:
@@ -176,6 +186,25 @@ class RerankStage:
             if self._clock() + self._cost.of(batch) > end:
                 return
             yield batch
+
+    def _looked_closer(self, reranker: Reranker, query: Query, hits: list[Hit]) -> list[Hit]:
+        """Return the hits, the best long ones judged anew if no hit is relevant enough."""
+        calibration = Calibration()
+        if max(relevance_of(hit, calibration) for hit in hits) >= self._min_relevance:
+            return hits
+        best = [hit for hit in best_first(hits) if "rerank" in hit.signals]
+        read = {hit.version: closer(hit, query.text) for hit in best}
+        sentences = dict([(v, text) for v, text in read.items() if text is not None][:CLOSER])
+        if not sentences:
+            return hits
+        logits = reranker.score(query.text, list(sentences.values())).tolist()
+        better = dict(zip(sentences, logits, strict=True))
+        return [
+            self._judged(hit, logit)
+            if (logit := better.get(hit.version, -math.inf)) > hit.signals.get("rerank", math.inf)
+            else hit
+            for hit in hits
+        ]
 
     def _judged(self, hit: Hit, logit: float) -> Hit:
         terms = {**hit.terms, "rerank": self._blend.of(logit)}

@@ -56,7 +56,9 @@ def stages_of(
         TemporalStage(),
         SpeakerStage(reader),
         *further.late_stage(settings.rerank_count, settings.late_weight),
-        RerankStage(reranker, settings.rerank_count, reader=reader),
+        RerankStage(
+            reranker, settings.rerank_count, reader=reader, min_relevance=settings.min_relevance
+        ),
         SessionStage(reader),
         ScoreStage(_boosts(settings), min_relevance=settings.min_relevance),
         RepeatStage(links),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from memory_core.answers import Hits
 from memory_core.recall.batching import Cost, Pair, bucketed
 from memory_core.recall.passages import passage
-from memory_core.recall.relevance import sigmoid
+from memory_core.recall.relevance import Calibration, relevance_of, sigmoid
 from memory_core.recall.rerank import RESERVE, UNJUDGED, Blend, RerankStage
 from memory_core.types import Span
 from tests.recall.world import Said, World, ask, hit
@@ -192,3 +192,48 @@ def test_many_threads_share_one_stage():
         thread.join()
     assert len(answers) == 8
     assert all([h.version for h in a] == list(range(10, 0, -1)) for a in answers)
+
+
+class Diluted:
+    """A reranker that believes a passage the less, the more stands around the fact."""
+
+    name, revision = "diluted", "1"
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def score(self, query, passages):
+        self.read += passages
+        found = ["barometer" in passage for passage in passages]
+        logits = [2.0 - len(p) / 100 if f else -5.0 for p, f in zip(passages, found, strict=True)]
+        return np.array(logits, dtype=np.float32)
+
+
+FILLER = "The neighbours talked about the weather again. " * 9
+
+
+@pytest.mark.parametrize(
+    ("text", "fused", "again", "relevant"),
+    [
+        (FILLER + "The key hangs behind the barometer.", 0.1, 1, True),
+        (FILLER + "Nothing of interest.", 0.1, 1, False),
+        (FILLER + "The key hangs behind the barometer.", 0.8, 0, True),  # it is believed already
+        ("The key hangs somewhere.", 0.1, 0, False),  # all of it was read
+    ],
+)
+def test_long_texts_are_read_again_before_nothing_is_relevant_enough(text, fused, again, relevant):
+    world, reranker = World([Said(text), Said("A short one.")]), Diluted()
+    hits = Hits(tuple(hit(n, world).scored({"dense": fused}) for n in (1, 2)))
+    ranked = RerankStage(reranker, min_relevance=0.1)(ask("Where is the key?"), hits)
+    best = max(relevance_of(one, Calibration()) for one in ranked)
+    assert (best >= 0.1) == relevant
+    assert len(reranker.read) == 2 + again
+    assert all(len(passage) < 100 for passage in reranker.read[2:])
+
+
+def test_what_was_judged_under_a_deadline_is_not_judged_again():
+    world, reranker = World([Said(FILLER + "The key hangs behind the barometer.")]), Diluted()
+    hits = Hits((hit(1, world).scored({"dense": 0.1}),))
+    stage = RerankStage(reranker, min_relevance=0.1, clock=Clock())
+    stage(ask("Where is the key?", deadline=200.0), hits)
+    assert len(reranker.read) == 1
