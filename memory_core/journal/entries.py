@@ -16,6 +16,7 @@ from typing import Any
 
 import apsw
 
+from memory_core.errors import StoreDamaged
 from memory_core.journal.events import REMOVALS, Erased, Event, event_of
 from memory_core.journal.sql import one
 
@@ -61,9 +62,24 @@ class Head:
 
 
 def open_namespace(connection: apsw.Connection, name: str) -> Namespace | None:
-    """Return the namespace of that name, or None."""
-    row = one(connection, "SELECT ns_id, name, uid, salt FROM namespaces WHERE name = ?", (name,))
-    return Namespace(*row) if row else None
+    """Return the namespace of that name, or None.
+
+    Raises:
+        StoreDamaged: its number, identity or head is not what was written.
+    """
+    row = one(
+        connection,
+        "SELECT n.ns_id, n.name, n.uid, n.salt, h.ns_id IS NOT NULL AND typeof(n.uid) = 'blob'"
+        " AND typeof(n.salt) = 'blob' FROM namespaces n LEFT JOIN heads h ON h.ns_id = n.ns_id"
+        " WHERE n.name = ?",
+        (name,),
+    )
+    if row is None:
+        return None
+    *identity, whole = row
+    if not whole:
+        raise StoreDamaged(f"namespace {name!r} has lost its identity or head; restore a backup")
+    return Namespace(*identity)
 
 
 def create_namespace(connection: apsw.Connection, name: str) -> Namespace:
@@ -142,7 +158,8 @@ def verify_chain(connection: apsw.Connection, namespace: Namespace) -> list[str]
     faults: list[str] = []
     last = Head(0, 0, ZERO_HASH)
     lines: Iterator[tuple[Any, ...]] = connection.execute(
-        "SELECT j.seq, j.at, CAST(j.kind AS BLOB), j.body_id, j.commitment, j.prev, j.hash,"
+        "SELECT j.seq, j.at, CASE typeof(j.kind) WHEN 'text' THEN CAST(j.kind AS BLOB) END,"
+        " j.body_id, j.commitment, j.prev, j.hash,"
         " c.salt, c.body, c.body_id IS j.body_id AND c.ns_id IS j.ns_id"
         " FROM journal j LEFT JOIN content c ON c.id = (j.ns_id << 40) | j.seq"
         " WHERE j.ns_id = ? ORDER BY j.seq",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory_core.answers import MemorySource, Query
-from memory_core.errors import NotFound
+from memory_core.errors import NotFound, StoreDamaged
 from memory_core.journal import entries, lexical, state
 from memory_core.journal.columns import Columns, Eligible, Snapshot
 from memory_core.journal.database import Database
@@ -217,8 +217,12 @@ class Journal:
         self.database.close()
 
     def _open_namespace(self, *, create: bool) -> Namespace:
-        with self.database.read() as connection:
-            found = entries.open_namespace(connection, self.namespace)
+        try:
+            with self.database.read() as connection:
+                found = entries.open_namespace(connection, self.namespace)
+        except StoreDamaged:
+            self.database.close()
+            raise
         if found is None and not create:
             self.database.close()
             raise NotFound(

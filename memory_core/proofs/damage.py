@@ -1,4 +1,6 @@
-"""C1: bits of the journal flip, its end is cut off, its rows change places; `verify` must see it.
+"""C1: bits of the journal flip, its end is cut off, its rows change places, its values change type.
+
+`verify`, or the opening before it, must see each of them.
 
 Content is what the chain is about: entries, bodies, heads and the namespace's identity. A case
 counts as injected if it changed content, read by SQL beside the product; damage elsewhere in the
@@ -6,7 +8,8 @@ file must at most be refused with a typed error.
 """
 
 import random
-from itertools import count
+from collections.abc import Mapping
+from itertools import count, product
 from pathlib import Path
 
 import apsw
@@ -34,7 +37,14 @@ _SWAPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("journal", ("body_id", "commitment")),
     ("journal", ("at", "kind", "body_id", "commitment", "hash")),
 )
-_KEY = {"content": "id", "journal": "seq"}
+_KEY = {"content": "id", "journal": "seq", "heads": "ns_id", "namespaces": "ns_id"}
+_RETYPED: Mapping[str, tuple[str, ...]] = {
+    "journal": ("ns_id", "seq", "at", "kind", "body_id", "commitment", "prev", "hash"),
+    "content": ("id", "ns_id", "body_id", "salt", "body"),
+    "heads": ("ns_id", "seq", "at", "hash"),
+    "namespaces": ("ns_id", "name", "uid"),
+}
+_CHANGES = ("CAST({} AS BLOB)", "CAST({} AS TEXT)", "CAST({} AS REAL)", "{} + 1", "{} - 1")
 
 Content = list[list[tuple[object, ...]]]
 
@@ -55,6 +65,9 @@ def _damage(run: Run, findings: Findings, target: "Target") -> None:
         target.cut(run.random.randrange(len(target.pristine)))
     for number in range(max(run.size // FLIPS_A_CUT, len(_SWAPS))):
         target.swap(*_SWAPS[number % len(_SWAPS)], run.random)
+    for table, columns in _RETYPED.items():
+        for column, change in product(columns, _CHANGES):
+            target.retype(table, column, change.format(column), run.random)
     findings.measured |= {
         "bytes": len(target.pristine), "refused_with_content_intact": target.refused
     }  # fmt: skip
@@ -85,12 +98,7 @@ class Target:
 
     def swap(self, table: str, columns: tuple[str, ...], chance: random.Random) -> None:
         """Let two rows exchange the values of some columns."""
-        self._restore(self.pristine)
-        connection = apsw.Connection(str(self._path))
-        for (trigger,) in connection.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
-        ).fetchall():
-            connection.execute(f"DROP TRIGGER {trigger}")
+        connection = self._writable()
         key, names = _KEY[table], ", ".join(columns)
         keys = [row[0] for row in connection.execute(f"SELECT {key} FROM {table}")]
         pair = chance.sample(keys, 2)
@@ -108,6 +116,28 @@ class Target:
             )
         connection.close()
         self._judge(f"{names} of {table} rows {pair} swapped")
+
+    def retype(self, table: str, column: str, change: str, chance: random.Random) -> None:
+        """Give one row another value or type, where the table's constraints allow it."""
+        connection, key = self._writable(), _KEY[table]
+        row = chance.choice([row[0] for row in connection.execute(f"SELECT {key} FROM {table}")])
+        try:
+            connection.execute(f"UPDATE {table} SET {column} = {change} WHERE {key} = ?", (row,))
+        except apsw.Error:
+            return
+        finally:
+            connection.close()
+        self._judge(f"{column} of {table} row {row} set to {change}")
+
+    def _writable(self) -> apsw.Connection:
+        """Return a connection to the honest file without the triggers that keep it so."""
+        self._restore(self.pristine)
+        connection = apsw.Connection(str(self._path))
+        for (trigger,) in connection.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
+        ).fetchall():
+            connection.execute(f"DROP TRIGGER {trigger}")
+        return connection
 
     def _restore(self, content: bytes) -> None:
         for path in self._home.iterdir():

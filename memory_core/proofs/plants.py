@@ -88,6 +88,15 @@ def _short_hash() -> list[Swap]:
     return [(entries, "chain", kindless)]
 
 
+def _numbers_are_believed() -> list[Swap]:
+    def believed(connection: apsw.Connection, name: str) -> entries.Namespace | None:
+        sql = "SELECT ns_id, name, uid, salt FROM namespaces WHERE name = ?"
+        found: list[Any] = connection.execute(sql, (name,)).fetchall()
+        return entries.Namespace(*found[0]) if found else None
+
+    return [(entries, "open_namespace", believed)]
+
+
 def _recordings_stay() -> list[Swap]:
     return [(Recordings, "redact", lambda self, versions, texts: 0)]
 
@@ -284,6 +293,7 @@ PLANTS: dict[str, Plant] = {
     "keyless": Plant("D10", "idempotency keys are not kept", _keys_are_not_kept),
     "blind": Plant("C1", "verify does not look at bodies", _blind_verify),
     "kindless": Plant("C1", "hashes leave out the kind of an entry", _short_hash),
+    "headless": Plant("C1", "a namespace without a head is opened as empty", _numbers_are_believed),
     "recordings-stay": Plant("E1", "recordings are not redacted", _recordings_stay),
     "bodies-stay": Plant("E1", "bodies of entries are not removed", _bodies_stay),
     "words-stay": Plant("E1", "the words of an erased text stay indexed", _words_stay),

@@ -105,6 +105,27 @@ def test_verify_names_a_changed_body_and_a_changed_entry(journal: Journal) -> No
     assert "entry 3 was changed" in journal.verify()
 
 
+def test_a_kind_that_is_no_text_any_more_is_a_change(journal: Journal) -> None:
+    write(journal, stored(1, "one"), stored(2, "two"))
+    with journal.database.write() as connection:
+        connection.execute("DROP TRIGGER journal_is_not_updated")
+        connection.execute("UPDATE journal SET kind = CAST(kind AS BLOB) WHERE seq = 2")
+    assert journal.verify() == ["entry 2 was changed"]
+
+
+@pytest.mark.parametrize("damage", ["ns_id = ns_id + 1", "uid = 7", "salt = 'x'"])
+def test_a_namespace_that_lost_its_entries_is_not_opened_as_empty(
+    tmp_path: Path, damage: str
+) -> None:
+    journal = Journal(tmp_path, "ana", clock=lambda: 1)
+    write(journal, stored(1, "one"))
+    with journal.database.write() as connection:
+        connection.execute(f"UPDATE namespaces SET {damage}")
+    journal.close()
+    with pytest.raises(StoreDamaged, match="'ana' has lost its identity or head; restore"):
+        Journal(tmp_path, "ana", clock=lambda: 2)
+
+
 def test_a_body_missing_without_an_erasure_is_a_fault(journal: Journal) -> None:
     write(journal, stored(1, "one"))
     with journal.database.write() as connection:
