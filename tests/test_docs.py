@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 
 from memory_core import errors
 from memory_core.config import Settings
+from tests.warm import warm_command
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -62,8 +64,15 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
             printed = None
 
 
+@pytest.fixture(scope="module")
+def command() -> Iterator[Path]:
+    """The directory of a `memory` command that is quick to start."""
+    with tempfile.TemporaryDirectory() as place, warm_command(Path(place)) as path:
+        yield path
+
+
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_shell_blocks_run(page: Path, tmp_path: Path) -> None:
+def test_shell_blocks_run(page: Path, tmp_path: Path, command: Path) -> None:
     lines = [
         line.strip()
         for language, code in blocks(page)
@@ -71,15 +80,25 @@ def test_shell_blocks_run(page: Path, tmp_path: Path) -> None:
         for line in code.splitlines()
         if line.startswith("memory ")
     ]
-    environment = {
-        **os.environ, "MEMORY_HOME": str(tmp_path / "home"), "MEMORY_EMBEDDER": "hash",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }  # fmt: skip
     for line in lines:
-        done = subprocess.run(
-            ["bash", "-euc", line], cwd=ROOT, env=environment, capture_output=True, text=True
-        )
+        done = shell(line, tmp_path, command)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
+def test_a_line_that_fails_is_seen(tmp_path: Path, command: Path) -> None:
+    for line, code in (("memory nonsense", 2), ("memory show 0123456789abcdef", 1)):
+        done = shell(line, tmp_path, command)
+        assert done.returncode == code and done.stderr
+
+
+def shell(line: str, place: Path, command: Path) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ, "MEMORY_HOME": str(place / "home"), "MEMORY_EMBEDDER": "hash",
+        "PATH": f"{command}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }  # fmt: skip
+    return subprocess.run(
+        ["bash", "-euc", line], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
 
 
 def everything() -> str:
