@@ -22,6 +22,7 @@ from memory_core.evals.ir_data import Retrieval, read_labelled, read_pairs, read
 from memory_core.evals.metrics import found
 from memory_core.evals.models import Models, models_of
 from memory_core.evals.report import figure, table
+from memory_core.evals.result import text_of
 from memory_core.types import input_error
 
 TASKS = ("scifact", "stsb", "banking77", "banking77-clusters", "scifact-rerank")
@@ -129,7 +130,7 @@ def difference(first: Score, second: Score, *, seed: int = 0) -> Difference:
 
 
 def load_judged(path: Path) -> Judged:
-    """Return what a model reached, from its JSON file.
+    """Return what a model reached, from its JSON file, which may be gzipped (`.gz`).
 
     Raises:
         InvalidInput: it is not there, or is something else.
@@ -137,9 +138,7 @@ def load_judged(path: Path) -> Judged:
     from pydantic import ValidationError
 
     try:
-        return Judged.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidInput(f"{path}: cannot be read ({error}); check the path") from error
+        return Judged.model_validate_json(text_of(path))
     except ValidationError as error:
         raise input_error(error, path.name) from error
 

@@ -116,15 +116,24 @@ def load_result(path: Path) -> Result:
     Raises:
         InvalidInput: it is not there, or no evaluation.
     """
-    try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path}: cannot be read ({error}); check the path") from error
+    text = text_of(path)
     try:
         return Result.model_validate_json(text)
     except ValidationError as error:
         raise input_error(error, path.name) from error
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file, which may be gzipped (`.gz`).
+
+    Raises:
+        InvalidInput: it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path}: cannot be read ({error}); check the path") from error
 
 
 def by_id(rows: Sequence[Row]) -> Mapping[str, Row]:
