@@ -12,7 +12,10 @@ from tests.peers.peer import DIMENSION, Place, Turn
 
 
 class Mem0:
-    settings = "infer=False, huggingface embedder, qdrant on disk (its default store)"
+    settings = (
+        "infer=False, huggingface embedder, qdrant on disk (its default store); without its keyword"
+        " search, whose models are downloads"
+    )
 
     def __init__(self, place: Place) -> None:
         os.environ["MEM0_DIR"] = str(place.home / "mem0")
