@@ -108,6 +108,11 @@ def train_bi_encoder(
     train, held = split(usable, chosen.held_out, chosen.seed)
     if chosen.loss == "triplet":
         train = with_negatives(train, tell)
+    elif 0 < (bare := sum(not example.negatives for example in train)) < len(train):
+        tell(
+            f"{bare:,} of {len(train):,} examples have no wrong passage: the others' are not used; "
+            "give every example one to learn from them"
+        )
     require_teaching(train, held, chosen)
     model = _start(base, chosen)
     judge = _judge(train, held, chosen)
@@ -199,7 +204,10 @@ def _judge(train: Sequence[Example], held: Sequence[Example], tuning: Tuning) ->
 
 
 def _rows(train: Sequence[Example], tuning: Tuning) -> Any:
-    """Return one row an example; those with too few wrong passages repeat theirs or have none."""
+    """Return one row an example; those with too few wrong passages repeat theirs.
+
+    The trainer wants the same columns for all: where one has none, none are used.
+    """
     from datasets import Dataset
 
     columns: dict[str, list[str]] = {

@@ -121,6 +121,19 @@ def test_the_triplet_loss_leaves_out_what_has_no_wrong_passage(small: Path, tmp_
     assert bare and done.examples == len(train) - bare
 
 
+def test_wrong_passages_that_are_not_used_are_told(small: Path, tmp_path: Path) -> None:
+    some = [
+        Example(e.query, e.positive, () if n % 3 == 0 else e.negatives, "", e.group)
+        for n, e in enumerate(examples())
+    ]
+    told: list[str] = []
+    train_bi_encoder(
+        small, some, tmp_path / "out", tell=told.append,
+        tuning=Tuning(steps=1, batch=4, looks=1, max_length=32),
+    )  # fmt: skip
+    assert "examples have no wrong passage: the others' are not used" in told[0]
+
+
 def test_lora_trains_few_weights_and_leaves_a_plain_model(small: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="the extra train is not installed")
     done = tuned(small, tmp_path / "out", lora=Lora(rank=4), steps=2)
