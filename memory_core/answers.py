@@ -72,6 +72,8 @@ class Hit:
     """The part of the text that matched best, when the text is longer than one chunk."""
     reasons: tuple[str, ...] = ()
     """What else decided about this hit, in words: pinned by link, quoted, …"""
+    within: "Hit | None" = field(default=None, repr=False, compare=False)
+    """The consolidated memory that was made of this one, where both were found."""
 
     @property
     def memory(self) -> Memory:
@@ -88,7 +90,7 @@ class Hit:
         merged = {**self.signals, **signals}
         return Hit(
             self.version, self.facts, self.origin, self.score, merged, self.terms, self.span,
-            self.reasons,
+            self.reasons, self.within,
         )  # fmt: skip
 
     def scored(self, terms: Mapping[str, float]) -> "Hit":

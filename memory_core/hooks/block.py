@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from memory_core.answers import Hit, RecallResult
+from memory_core.recall.lines import line_in
 from memory_core.recall.pack import pack
 
 PREAMBLE = (
@@ -35,7 +36,7 @@ class Section:
     text: str
     """With its boundary; blank when there was nothing to add."""
     shown: tuple[tuple[str, str], ...]
-    """Id and text of each memory in it, as shown."""
+    """Id and text of each memory in it, as shown; of one shown by a line its whole text."""
 
 
 NOTHING = Section("", ())
@@ -88,7 +89,7 @@ class MemoryBlock:
             packed = pack(fresh, self._budget, self._count, result.query.text).text
         records = packed.splitlines()
         lines = [*changes, *records]
-        return Section(self.boundary.enclose(lines), _shown(records)) if lines else NOTHING
+        return Section(self.boundary.enclose(lines), _shown(records, fresh)) if lines else NOTHING
 
     def tokens(self, text: str) -> int:
         """Return what a text costs."""
@@ -111,6 +112,15 @@ def kept_share(before: str, after: str) -> float:
     return same / len(before)
 
 
-def _shown(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    records = (json.loads(line) for line in lines)
-    return tuple((record["id"], record["text"]) for record in records)
+def _shown(lines: Sequence[str], hits: Sequence[Hit]) -> tuple[tuple[str, str], ...]:
+    """Return id and text of what the records show: of lines, also the memories they stand for."""
+    shown: list[tuple[str, str]] = []
+    for record in map(json.loads, lines):
+        if "text" in record:
+            shown.append((record["id"], record["text"]))
+            continue
+        shown.append((record["id"], record["lines"]))
+        own = [h.memory for h in hits if h.within is not None and h.within.id == record["id"]]
+        said = record["lines"].split("\n")
+        shown += [(m.id, m.text) for m in own if line_in(record["lines"], m) in said]
+    return tuple(shown)

@@ -90,6 +90,11 @@ class Placed:
         return same / total if total else 1.0
 
     @property
+    def sections(self) -> str:
+        """The sections that stand in the conversation."""
+        return "\n".join(place.section.text for place in self._places)
+
+    @property
     def said(self) -> tuple[str, ...]:
         """The normalised texts of the conversation."""
         return tuple(self._said.values())

@@ -39,7 +39,7 @@ _WORD = re.compile(
 )  # one word, number or time; in scripts without blanks, one character
 _SENTENCE = re.compile(r"[.!?]+[\"')\]]*\s|[\u3002\uff01\uff1f]|\n")
 _RECORD = re.compile(
-    r'^[ \t]*\{"id":"[0-9a-f]{16}","time":"\d{4}-[^"]*"[^\n]*,"text":"[^\n]*\}[ \t]*\n?',
+    r'^[ \t]*\{"id":"[0-9a-f]{16}","time":"\d{4}-[^"]*"[^\n]*,"(?:text|lines)":"[^\n]*\}[ \t]*\n?',
     re.MULTILINE,
 )
 _BLOCK = re.compile(r"<memory-([0-9a-f]{16})>.*?</memory-\1>\n*", re.DOTALL)

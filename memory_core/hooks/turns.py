@@ -65,6 +65,11 @@ class _Session:
     head: int = 0
     """The newest entry whose changes are known here."""
 
+    def names(self, id: str) -> bool:
+        """Tell whether the prompt has a record of that id: a line of another names nobody."""
+        mark = f'"id":"{id}"'
+        return mark in self.running.text or mark in self.placed.sections
+
 
 class MemoryHooks:
     """Store and recall for an agent loop, one conversation at a time.
@@ -238,18 +243,25 @@ class MemoryHooks:
     def _follow_changes(self, now: _Session) -> None:
         """Notice what became of the memories shown, if somebody else wrote since."""
         for id, shown in {**now.placed.shown, **now.running.shown}.items():
-            try:
-                memory = self.memory.get(id)
-            except NotFound:  # erased: no prompt shows it again
+            memory = self._known(id)
+            gone = memory is None or memory.state is not State.LIVE
+            if memory is None or (gone and not now.names(id)):  # no prompt shows it again
                 now.running.drop()
                 now.placed.drop(id)
                 continue
-            if memory.state is not State.LIVE:
+            if gone:
                 now.changes.append(change_record(id, memory.state.value))
             elif shown.strip(MARK) in memory.text:
                 continue
             now.running.forget(id)
             now.placed.forget(id)
+
+    def _known(self, id: str) -> Memory | None:
+        """Return a memory in any state; None once it is erased."""
+        try:
+            return self.memory.get(id)
+        except NotFound:
+            return None
 
     def _drafts(
         self, text: str, side: Mapping[str, object], *, strict: bool

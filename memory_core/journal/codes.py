@@ -9,6 +9,8 @@ SOURCES: tuple[Source, ...] = get_args(Source)
 STATES: tuple[State, ...] = tuple(State)
 TRUSTS: tuple[Trust, ...] = tuple(Trust)
 
+CONSOLIDATED = "consolidated:"
+"""What the key of a memory begins with that consolidation made."""
 NEVER = 2**62
 """A store or world time later than all others."""
 

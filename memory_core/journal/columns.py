@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from memory_core.answers import Facts, Query
 from memory_core.forking import keep_open
-from memory_core.journal.codes import CODE, KINDS, NEVER, SOURCES, STATES, TRUSTS
+from memory_core.journal.codes import CODE, CONSOLIDATED, KINDS, NEVER, SOURCES, STATES, TRUSTS
 from memory_core.journal.names import Names
 from memory_core.journal.schema import BY_END
 from memory_core.journal.turns import TurnOrder
@@ -26,14 +26,16 @@ _FIELDS: tuple[tuple[str, str], ...] = (
     ("version", "i8"), ("doc", "i8"), ("number", "i8"), ("seq_to", "i8"), ("terms", "i8"),
     ("occurred_at", "i8"), ("stored_at", "i8"), ("valid_from", "i8"), ("valid_to", "i8"),
     ("importance", "f4"), ("reinforced", "i4"), ("kind", "u1"), ("source", "u1"),
-    ("trust", "u1"), ("state", "u1"), ("asks", "u1"), ("slot", "i4"), ("before", "i4"),
-    ("session", "i4"), ("speaker", "i4"),
+    ("trust", "u1"), ("state", "u1"), ("asks", "u1"), ("consolidated", "u1"), ("slot", "i4"),
+    ("before", "i4"), ("session", "i4"), ("speaker", "i4"),
 )  # fmt: skip
 _SELECT = (
     f"SELECT version, doc, number, ifnull(seq_to, {NEVER}), terms, occurred_at, stored_at,"
     f" ifnull(valid_from, -{NEVER}), ifnull(valid_to, {NEVER}), importance, reinforced, kind,"
-    " source, trust, state, asks, session, speaker FROM memories WHERE ns_id = ? AND version > ?"
-    " ORDER BY version"
+    " source, trust, state, asks,"
+    f" source = {CODE['source']['derived']} AND ifnull(key GLOB '{CONSOLIDATED}*', 0),"
+    " session, speaker"
+    " FROM memories WHERE ns_id = ? AND version > ? ORDER BY version"
 )
 _VALID_STATES = np.array(
     [word in ("live", "expired", "superseded") for word in CODE["state"]], dtype=bool
@@ -72,10 +74,20 @@ class Snapshot:
         mask: NDArray[np.bool_] = (versions <= self.seq) & (ends > self.seq)
         return mask
 
-    def counted(self) -> NDArray[np.bool_]:
-        """Return the mask of rows whose texts count in lexical statistics: live ones."""
+    def live(self) -> NDArray[np.bool_]:
+        """Return the mask of rows that are live at `seq`."""
         mask: NDArray[np.bool_] = self.columns["state"] == CODE["state"]["live"]
         return self.current() & mask
+
+    def counted(self) -> NDArray[np.bool_]:
+        """Return the mask of rows whose texts count in lexical statistics: live ones.
+
+        What consolidation made says again what its sources say, in a text many times as long, so
+        it counts only where there is nothing else.
+        """
+        live = self.live()
+        own: NDArray[np.bool_] = live & (self.columns["consolidated"] == 0)
+        return own if own.any() else live
 
     def eligible(self, query: Query, allowed: Ints | None = None) -> Eligible:
         """Return what the query may see: known at `seq`, valid at its moment, trusted, allowed.
@@ -174,7 +186,7 @@ class Columns:
         grown = self._size + len(fresh)
         *columns, sessions, speakers = zip(*fresh, strict=True)
         places = (
-            *self._order.extend(self._size, columns[2], sessions),
+            *self._order.extend(self._size, columns[2], _in_order(columns[-1], sessions)),
             self._sessions.codes(sessions),
             self._speakers.codes(speakers),
         )
@@ -186,3 +198,8 @@ class Columns:
                 column = self._columns[name] = bigger
             column[self._size : grown] = values
         self._size = grown
+
+
+def _in_order(made: Sequence[int], sessions: Sequence[str | None]) -> list[str | None]:
+    """Return the sessions that rows are turns of: none for what consolidation made of turns."""
+    return [None if each else name for each, name in zip(made, sessions, strict=True)]

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from memory_core import limits, writing
 from memory_core.errors import InvalidInput
+from memory_core.journal.codes import CONSOLIDATED
 from memory_core.journal.erase import DERIVED_FROM
 from memory_core.journal.events import Event, Revised, Stored, Undone
 from memory_core.journal.journal import Pending
@@ -32,7 +33,6 @@ from memory_core.lifecycle.summarizer import ExtractiveSummarizer, Summarizer
 from memory_core.manager import MemoryManager
 from memory_core.types import Draft, Memory
 
-KEY = "consolidated:"
 WEIGHT = 0.5
 """What is left of an episode's importance once it is consolidated."""
 
@@ -43,12 +43,13 @@ class Runs:
 
     Example:
         >>> Runs().most
-        8
+        32
     """
 
     least: int = 3
     """Fewer episodes are not worth a memory of their own."""
-    most: int = 8
+    most: int = 32
+    """Hits of one memory share a record when they are packed: longer runs leave fewer records."""
     alike: float = 0.25
     """Cosine to the run's centre below which a turn begins another."""
 
@@ -160,7 +161,7 @@ def _derived(
             session=last.session,
             occurred_at=last.occurred_at,
             importance=max(member.importance for member in members),
-            key=KEY + digest,
+            key=CONSOLIDATED + digest,
         )
     )
     number = (int(digest[:16], 16) & ((1 << 63) - 1)) or 1

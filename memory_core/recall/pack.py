@@ -2,6 +2,7 @@ r"""Packs hits into text for a prompt: one JSON line per memory, within a token 
 
     {"id": "…", "time": "2026-03-14T18:30Z", "speaker": "Ana", "text": "I moved to Lisbon"}
     {"id": "…", "time": "2026-03-15T09:00Z", "source": "tool", "trust": "low", "text": "…"}
+    {"id": "…", "time": "2026-03-14", "lines": "Ana: I moved to Lisbon in March.\nBob: …"}
     {"id": "…", "time": "…", "media": "image/png", "digest": "9f86d081884c7d65", "text": "the sea"}
 
 What every reader may assume is left out, since it would cost a quarter of the budget: a source
@@ -11,29 +12,31 @@ what could steer a reader unseen or close a block is written as `\uXXXX`: contro
 zero-width and tag characters, and the `<` of anything like a tag. Parsing a line gives back the
 exact text. Hits are taken best first and stay in that order, so a prompt that is cut short loses
 the least. A record is whole or absent; a long text is shown as the part around its best sentence,
-marked by "…" and `"part": true`. The stored text is never touched.
+marked by "…" and `"part": true`. The stored text is never touched. `lines` are those of a
+consolidated memory that stand for the hits, see `folding`.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from memory_core.answers import Cut, Hit, Hits
 from memory_core.recall.excerpt import excerpt
+from memory_core.recall.folding import Record, line_for, lines_record
 from memory_core.types import Memory, Trust
 
 SIZES = (2000, 1400, 1000, 500, 250)
 """Characters of a text that are tried, in turn; 2,000 are about 500 tokens of English, and 1,400
 hold any span that is embedded as one. Texts longer than the first are shown in part; those shorter
 than the last are whole or absent."""
+MADE = "it was made of memories that are here"
 SHOWN = 16
 """Hexadecimal characters of a file's digest that are shown: the whole would be forty tokens."""
 USUAL_SOURCE = "user"
 USUAL_TRUST = Trust.NORMAL
 
 Count = Callable[[str], int]
-Record = Mapping[str, str | bool]
 
 _STEERING = re.compile(
     "["
@@ -71,19 +74,19 @@ def pack(hits: Sequence[Hit], budget: int | None, count: Count, query: str = "")
     """
     if hits:
         hits[0].origin.prefetch([hit.version for hit in hits])
-    lines: list[str] = []
-    used: list[Hit] = []
-    cuts: list[Cut] = []
-    spent = 0
+    packing = _Packing(budget, count, query)
+    made = {hit.within.version for hit in hits if hit.within is not None}
     for hit in hits:
-        left = None if budget is None else budget - spent
-        if (fitting := _fitting(hit, left, count, query)) is None:
-            cuts.append(Cut(hit, f"over the budget of {budget} tokens"))
-            continue
-        lines.append(fitting[0])
-        used.append(hit)
-        spent += fitting[1]
-    return _settled(lines, used, cuts, (budget, count))
+        if hit.version in made:
+            packing.cuts.append(Cut(hit, MADE))
+        else:
+            packing.add(hit)
+    return packing.settled()
+
+
+def apart(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits as they are packed one record each, with their own ids."""
+    return [replace(hit, within=None) for hit in hits]
 
 
 def record(hit: Hit, size: int = SIZES[0], query: str = "") -> Record:
@@ -114,6 +117,94 @@ def render(record: Record) -> str:
     return _STEERING.sub(_escaped, line)
 
 
+@dataclass(slots=True)
+class _Entry:
+    """One line of the text and the hits it shows."""
+
+    line: str
+    tokens: int
+    hits: list[Hit]
+    said: list[str]
+    """Lines of the derived memory that the hits are within, as many as hits where it has them."""
+    folded: bool = False
+    """Whether these lines are what is shown."""
+
+
+class _Packing:
+    """The records so far; a hit is shown by its line of a derived memory where that is less."""
+
+    def __init__(self, budget: int | None, count: Count, query: str) -> None:
+        self._budget, self._count, self._query = budget, count, query
+        self._entries: list[_Entry] = []
+        self._folds: dict[int, _Entry] = {}
+        self.cuts: list[Cut] = []
+        self._spent = 0
+
+    def add(self, hit: Hit) -> None:
+        """Show a hit if there is room for it."""
+        left = None if self._budget is None else self._budget - self._spent
+        own = _fitting(hit, left, self._count, self._query)
+        entry = None if own is None else _Entry(*own, hits=[hit], said=[])
+        if (within := hit.within) is not None:
+            said = line_for(hit, record(hit, query=self._query), self._query)
+            if entry is not None and said is not None and self._budget is None:
+                entry.tokens = self._count(entry.line + "\n")
+            if said is not None and self._folds_in(hit, within, said, entry):
+                return
+        if entry is None:
+            self.cuts.append(self._over(hit))
+            return
+        self._entries.append(entry)
+        self._spent += entry.tokens
+
+    def _folds_in(self, hit: Hit, within: Hit, said: str, own: _Entry | None) -> bool:
+        """Show a hit by its line if that costs less; else let later ones join its record."""
+        before = self._folds.get(within.version)
+        shown = [*before.said, said] if before else [said]
+        line = render(lines_record(within.memory, shown))
+        tokens = self._count(line + "\n")
+        cost = tokens - (before.tokens if before else 0)
+        fits = self._budget is None or self._spent + cost <= self._budget
+        cheaper = own is None or cost < own.tokens
+        if not (fits and cheaper):
+            if own and not before:
+                own.said.append(said)
+                self._folds[within.version] = own
+            return False
+        if before is None:
+            before = self._folds[within.version] = _Entry(line, tokens, [], [])
+            self._entries.append(before)
+        before.line, before.tokens, before.folded = line, tokens, True
+        before.hits.append(hit)
+        before.said.append(said)
+        self._spent += cost
+        return True
+
+    def settled(self) -> Packed:
+        """Return the joined lines; drops the last while the whole costs more than its parts did."""
+        entries, budget = self._entries, self._budget
+        text = "\n".join(entry.line for entry in entries)
+        while entries and budget is not None and self._count(text) > budget:
+            self.cuts[:0] = map(self._over, entries.pop().hits)
+            text = "\n".join(entry.line for entry in entries)
+        shown = tuple(hit for entry in entries for hit in _told(entry))
+        return Packed(text, Hits(shown, tuple(self.cuts)))
+
+    def _over(self, hit: Hit) -> Cut:
+        return Cut(hit, f"over the budget of {self._budget} tokens")
+
+
+def _told(entry: _Entry) -> list[Hit]:
+    """Return the hits of an entry, those shown by a line of another memory with that reason."""
+    if not entry.folded:
+        return entry.hits
+    return [
+        replace(hit, reasons=(*hit.reasons, f"shown by its line of {hit.within.id}"))
+        for hit in entry.hits
+        if hit.within is not None
+    ]
+
+
 def _fitting(hit: Hit, left: int | None, count: Count, query: str) -> tuple[str, int] | None:
     """Return the line and its tokens with the newline, or None where nothing useful fits."""
     if left is not None and left <= 0:
@@ -126,19 +217,6 @@ def _fitting(hit: Hit, left: int | None, count: Count, query: str) -> tuple[str,
         if (tokens := count(line + "\n")) <= left:
             return line, tokens
     return None
-
-
-def _settled(
-    lines: list[str], used: list[Hit], cuts: list[Cut], limit: tuple[int | None, Count]
-) -> Packed:
-    """Return the joined lines; drops the last while the whole costs more than its parts did."""
-    budget, count = limit
-    text = "\n".join(lines)
-    while lines and budget is not None and count(text) > budget:
-        lines.pop()
-        cuts.insert(0, Cut(used.pop(), f"over the budget of {budget} tokens"))
-        text = "\n".join(lines)
-    return Packed(text, Hits(tuple(used), tuple(cuts)))
 
 
 def _moment(memory: Memory) -> str:

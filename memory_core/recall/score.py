@@ -112,7 +112,10 @@ class ScoreStage:
         terms = {**hit.terms, **self._boosts.terms(hit.facts, relevance, now)}
         signals = {**hit.signals, "relevance": relevance}
         score = sum(terms.values())
-        return Hit(hit.version, hit.facts, hit.origin, score, signals, terms, hit.span, hit.reasons)
+        return Hit(
+            hit.version, hit.facts, hit.origin, score, signals, terms, hit.span, hit.reasons,
+            hit.within,
+        )  # fmt: skip
 
 
 def recency(facts: Facts, now: int, half_lives: Mapping[Kind, float]) -> float:

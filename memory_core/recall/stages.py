@@ -7,6 +7,7 @@ from memory_core.recall.cap import CapStage
 from memory_core.recall.context import ContextStage
 from memory_core.recall.diversify import DiversifyStage, Diversity
 from memory_core.recall.fuse import FuseStage, Weights
+from memory_core.recall.lineage import LineageStage
 from memory_core.recall.match import Matchers
 from memory_core.recall.reader import Reader, ReadSide
 from memory_core.recall.repeats import RepeatStage
@@ -53,6 +54,7 @@ def stages_of(
         fuse,
         ContextStage(reader, fuse),
         SpreadStage(reader, links, fuse),
+        LineageStage(links),
         TemporalStage(),
         SpeakerStage(reader),
         *further.late_stage(settings.rerank_count, settings.late_weight),

@@ -23,6 +23,8 @@ from memory_core.replay.recording import Recording
 RERANK = "rerank"
 MATCHERS = ("sparse", "late")
 """Stages of further models, off in the replay of a recall that had none."""
+LATER = frozenset(("lineage",))
+"""Stages that recordings may be older than: off in the replay of one that does not name them."""
 HURRIED = ("not_read",)
 """Codes of notes that only the clock gives: they are part of the conditions, like the extent."""
 
@@ -82,6 +84,7 @@ def conditions_of(parts: Parts, recording: Recording) -> Conditions:
     off = frozenset(name for name in MATCHERS if body.get(name) is None)
     off |= frozenset() if body.get("reranker", True) is not None else frozenset((RERANK,))
     noted = body.get("noted") or [[step["name"], step["notes"]] for step in body["steps"]]
+    off |= LATER - {name for name, _ in noted}
     notes = (
         Note(*note)
         for name, every in noted

@@ -14,6 +14,7 @@ import numpy as np
 from memory_core.config import DECIDING
 from memory_core.errors import InvalidInput
 from memory_core.filters import Test, filter_data
+from memory_core.journal.codes import CONSOLIDATED
 from memory_core.journal.lexical import indexed
 from memory_core.journal.turns import asks
 from memory_core.parts import Parts
@@ -46,6 +47,8 @@ RANKED = ("number", "kind", "source", "trust", "occurred_at", "valid_from", "val
           "importance", "by", "times", "target", "session", "writer")  # fmt: skip
 """Fields that say nothing of a text and may decide its rank."""
 
+OURS = frozenset(("derived_from", "duplicate_of"))
+"""Relations that stages look for; the names of others are the user's."""
 MOST_NAMED = 10_000  # ids in a filter; SQLite takes 32,766 values
 
 
@@ -165,6 +168,8 @@ def _bare(fields: Mapping[str, Any], said: str | None, how: Freezing) -> dict[st
     for name in ("session", "writer"):
         if name in bare and how.redact:
             bare[name] = how.words.name(bare[name])
+    if str(fields.get("key") or "").startswith(CONSOLIDATED):  # a salted digest
+        bare["key"] = fields["key"]
     if said is not None:
         bare |= {"text": said or "…", "speaker": None}
     if not how.redact and "metadata" in fields and how.conditions.query.where is not None:
@@ -174,7 +179,9 @@ def _bare(fields: Mapping[str, Any], said: str | None, how: Freezing) -> dict[st
 
 def _untold(fields: Mapping[str, Any], how: Freezing) -> dict[str, Any]:
     bare = {name: value for name, value in fields.items() if name in (*RANKED, "source")}
-    return {**bare, "relation": "related"} if "relation" in fields else bare
+    if "relation" not in fields:
+        return bare
+    return {**bare, "relation": fields["relation"] if fields["relation"] in OURS else "related"}
 
 
 def _where(parts: Parts, how: Freezing) -> Any:

@@ -52,9 +52,9 @@ class Fate(Printed):
     kept: bool
     """Whether it was recalled and stands in the packed context."""
     stage: str
-    """What decided: "recalled", "budget", "threshold", "diversity", "cap", "repeats", "reranker",
-    "score", "session", "speaker", "temporal", "context", "spread", "fusion", "dense", "lexical",
-    "filter", "trust",
+    """What decided: "recalled", "budget", "threshold", "diversity", "cap", "repeats", "lineage",
+    "reranker", "score", "session", "speaker", "temporal", "context", "spread", "fusion", "dense",
+    "lexical", "filter", "trust",
     "not valid yet", "expired", "superseded", "forgotten", "invalidated", "erased",
     "not embedded" or "not stored"."""
     detail: str
@@ -144,7 +144,8 @@ def _in_trace(played: Playback, id: str, version: int) -> Fate | None:
         if cut.version == version:
             return Fate(id, False, "budget", f"rank {place}, but {cut.reason}", passages)
     terms = terms_line(played.hits[place - 1].terms)
-    reasons = "; ".join(played.hits[place - 1].reasons)
+    shown = next((hit for hit in packed.hits if hit.version == version), played.hits[place - 1])
+    reasons = "; ".join(shown.reasons)
     detail = f"rank {place} of {len(played.hits)}: {terms}{'; ' if reasons else ''}{reasons}"
     return Fate(id, True, "recalled", detail, passages)
 
@@ -155,7 +156,7 @@ def _cut(played: Playback, id: str, version: int, passages: tuple[Passage, ...])
         if cut.version == version
     )  # fmt: skip
     k, last = int(played.query["k"]), passages[-1]
-    if step.name in ("cap", "repeats"):
+    if step.name in ("cap", "repeats", "lineage"):
         return Fate(id, False, step.name, reason, passages)
     if step.name == "fuse":
         return Fate(id, False, "fusion", reason, passages)

@@ -25,7 +25,7 @@ def past(memory: MemoryManager, asked: requests.Past) -> replies.PastReply:
     """Return the memories that were live after an entry, the newest first."""
     journal = memory.journal
     snapshot = journal.snapshot(asked.seq)
-    versions = np.sort(snapshot.columns["version"][snapshot.counted()])[::-1]
+    versions = np.sort(snapshot.columns["version"][snapshot.live()])[::-1]
     chosen = versions[asked.offset : asked.offset + asked.limit].tolist()
     with journal.database.read() as connection:
         found = load_list(connection, journal.identity.ns_id, chosen)

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, ParamSpec, TypeVar
 from pydantic import BaseModel, Field
 
 from memory_core.errors import InvalidInput, MemoryCoreError, MissingExtra, NotFound
+from memory_core.recall.pack import apart, pack
 from memory_core.serve.stores import Stores
 from memory_core.types import Change, Kind, Link, Memory, Source
 from memory_core.version import __version__
@@ -165,7 +166,10 @@ class Tools:
                 query, k=k, token_budget=token_budget, as_of=as_of, for_action=for_action,
                 where=None if session is None else {"session": session},
             )  # fmt: skip
-        lines = result.context.split("\n") if result.context else []
+            context = result.context
+            if context and any(hit.within for hit in result.hits):
+                context = pack(apart(result.hits), token_budget, memory.parts.count, query).text
+        lines = context.split("\n") if context else []
         found = Recalled(
             recall_id=result.recall_id,
             status=result.status,

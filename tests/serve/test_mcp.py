@@ -9,6 +9,8 @@ import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 
+from memory_core.lifecycle.consolidation import Runs, consolidation_plan
+from memory_core.lifecycle.policies import carry_out
 from memory_core.serve.cli import verb_of
 from memory_core.serve.mcp import memory_server
 from memory_core.serve.stores import Stores
@@ -63,6 +65,18 @@ async def test_store_recall_revise_forget_why(client: Client) -> None:
         found = await client.call_tool("recall", {"query": "Where does Ana live?"})
         assert found.structured_content["memories"] == []
         assert found.content[0].text.startswith("nothing relevant is known")
+
+
+async def test_every_memory_is_named_after_a_consolidation(client: Client, stores: Stores) -> None:
+    said = ("Ana lives in Lisbon", "Ana lives in Graça", "Ana lives by the river")
+    with stores.lease("ana", create=True) as memory:
+        ids = {memory.store(text, session="s1", speaker="Bob").id for text in said}
+        carry_out(memory, consolidation_plan(memory, runs=Runs(alike=-1)))
+        context = memory.recall("Where does Ana live?", k=3).context
+    assert '"lines"' in context
+    async with client:
+        found = await client.call_tool("recall", {"query": "Where does Ana live?", "k": 3})
+        assert {memory["id"] for memory in found.structured_content["memories"]} == ids
 
 
 async def test_one_memory_is_a_resource(client: Client) -> None:

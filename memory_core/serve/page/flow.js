@@ -11,7 +11,7 @@ const RIGHT = 58; // room for rank and score
 
 const WORDS = {
   prepare: "prepare", dense: "by meaning", lexical: "by words", fuse: "fused", context: "in session",
-  spread: "by links", temporal: "by time", speaker: "by speaker",
+  spread: "by links", lineage: "sources first", temporal: "by time", speaker: "by speaker",
   rerank: "cross-encoder", session: "by session", score: "scored", cap: "per writer", diversify: "different", pack: "packed",
 };
 
