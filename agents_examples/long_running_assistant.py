@@ -65,7 +65,8 @@ def main(home: str | Path | None = None) -> list[str]:
         place = str(home or temporary)
         begin, kills = 0, 0
         while True:
-            done = subprocess.run([sys.executable, "-m", __spec__.name, place, str(begin)])
+            module = f"agents_examples.{Path(__file__).stem}"  # however it was started
+            done = subprocess.run([sys.executable, "-m", module, place, str(begin)])
             if done.returncode == 0:
                 break
             kills += 1
