@@ -10,8 +10,10 @@ show several sources of one by its lines. Where nothing consolidated was found, 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from memory_core.answers import Cut, Hit, Hits, Query
-from memory_core.journal.codes import CONSOLIDATED
+from memory_core.recall.reader import Reader
 from memory_core.recall.spread import Links
 
 RELATION = "derived_from"
@@ -23,12 +25,13 @@ class LineageStage:
 
     name = "lineage"
 
-    def __init__(self, links: Links) -> None:
+    def __init__(self, reader: Reader, links: Links) -> None:
+        self._reader = reader
         self._links = links
 
     def __call__(self, query: Query, hits: Hits) -> Hits:
         """Return the hits in their order, without what was made of others among them."""
-        made = _consolidated(hits)
+        made = self._consolidated(query, hits)
         if not made:
             return Hits(hits.items)
         heirs = self._heirs(query, hits, made)
@@ -59,10 +62,11 @@ class LineageStage:
                 heirs.setdefault(source, derived)
         return heirs
 
-
-def _consolidated(hits: Hits) -> dict[str, Hit]:
-    """Return by id the hits that consolidation made, best first."""
-    derived = [hit for hit in hits if hit.facts.source == "derived"]
-    if derived:
-        derived[0].origin.prefetch([hit.version for hit in derived])
-    return {hit.id: hit for hit in derived if (hit.memory.key or "").startswith(CONSOLIDATED)}
+    def _consolidated(self, query: Query, hits: Hits) -> dict[str, Hit]:
+        """Return by id the hits that consolidation made, best first."""
+        derived = [hit for hit in hits if hit.facts.source == "derived"]
+        if not derived:
+            return {}
+        docs = np.array([hit.facts.doc for hit in derived], dtype=np.int64)
+        made = self._reader.view(query).consolidated(docs).tolist()
+        return {hit.id: hit for hit, its in zip(derived, made, strict=True) if its}

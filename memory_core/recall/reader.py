@@ -121,6 +121,10 @@ class View:
         """Return the number of lexical terms of each of the docs `(n,)`."""
         return self._of("terms", docs)
 
+    def consolidated(self, docs: Docs) -> Docs:
+        """Return 1 for each of the docs `(n,)` that consolidation made, else 0."""
+        return self._of("consolidated", docs)
+
     def speakers(self, docs: Docs) -> Docs:
         """Return the place in `names` of who said each of the docs `(n,)`, -1 for nobody."""
         return self._of("speaker", docs)

@@ -54,7 +54,7 @@ def stages_of(
         fuse,
         ContextStage(reader, fuse),
         SpreadStage(reader, links, fuse),
-        LineageStage(links),
+        LineageStage(reader, links),
         TemporalStage(),
         SpeakerStage(reader),
         *further.late_stage(settings.rerank_count, settings.late_weight),
