@@ -17,6 +17,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -190,11 +191,11 @@ class RerankStage:
     def _looked_closer(self, reranker: Reranker, query: Query, hits: list[Hit]) -> list[Hit]:
         """Return the hits, the best long ones judged anew if no hit is relevant enough."""
         calibration = Calibration()
-        if max(relevance_of(hit, calibration) for hit in hits) >= self._min_relevance:
+        if any(relevance_of(hit, calibration) >= self._min_relevance for hit in hits):
             return hits
-        best = [hit for hit in best_first(hits) if "rerank" in hit.signals]
-        read = {hit.version: closer(hit, query.text) for hit in best}
-        sentences = dict([(v, text) for v, text in read.items() if text is not None][:CLOSER])
+        best = (hit for hit in best_first(hits) if "rerank" in hit.signals)
+        read = ((hit.version, closer(hit, query.text)) for hit in best)
+        sentences = dict(islice(((v, text) for v, text in read if text is not None), CLOSER))
         if not sentences:
             return hits
         logits = reranker.score(query.text, list(sentences.values())).tolist()
