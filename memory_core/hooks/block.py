@@ -121,6 +121,5 @@ def _shown(lines: Sequence[str], hits: Sequence[Hit]) -> tuple[tuple[str, str], 
             continue
         shown.append((record["id"], record["lines"]))
         own = [h.memory for h in hits if h.within is not None and h.within.id == record["id"]]
-        said = record["lines"].split("\n")
-        shown += [(m.id, m.text) for m in own if line_in(record["lines"], m) in said]
+        shown += [(m.id, m.text) for m in own if line_in(record["lines"], m) is not None]
     return tuple(shown)

@@ -147,8 +147,6 @@ class _Packing:
         entry = None if own is None else _Entry(*own, hits=[hit], said=[])
         if (within := hit.within) is not None:
             said = line_for(hit, record(hit, query=self._query), self._query)
-            if entry is not None and said is not None and self._budget is None:
-                entry.tokens = self._count(entry.line + "\n")
             if said is not None and self._folds_in(hit, within, said, entry):
                 return
         if entry is None:
@@ -159,6 +157,8 @@ class _Packing:
 
     def _folds_in(self, hit: Hit, within: Hit, said: str, own: _Entry | None) -> bool:
         """Show a hit by its line if that costs less; else let later ones join its record."""
+        if own is not None and self._budget is None:  # counted by nobody yet
+            own.tokens = self._count(own.line + "\n")
         before = self._folds.get(within.version)
         shown = [*before.said, said] if before else [said]
         line = render(lines_record(within.memory, shown))
