@@ -8,6 +8,7 @@ from typing import Protocol
 
 from memory_core.embed.endpoint import Endpoint
 from memory_core.errors import InvalidInput, ModelError
+from memory_core.journal.turns import asks
 from memory_core.recall.lines import line, sentences
 from memory_core.terms import terms
 from memory_core.types import Memory
@@ -123,7 +124,7 @@ class ChatSummarizer:
 
 def _answers(memories: Sequence[Memory], place: int) -> bool:
     """Tell whether the memory before asks something."""
-    return place > 0 and "?" in memories[place - 1].text
+    return place > 0 and asks(memories[place - 1].text)
 
 
 def _weight(
