@@ -1,7 +1,9 @@
 """Real two-tower models, tiny and made here: a file gets its vector from the tower for its kind."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +21,27 @@ pytest.importorskip("PIL", reason="needs the media extra")
 WORDS = ["<start>", "<end>", "<unk>", "a", "red", "green", "blue", "square", "sea", "the", "fox"]
 
 
+def tokenizer_of(words: Sequence[str], ends: tuple[str, str], *, pad: str, most: int) -> Any:
+    """Return a tokenizer of whole words, numbered by their places, at most so many in a text."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    numbers = {word: number for number, word in enumerate(words)}
+    made = Tokenizer(models.WordLevel(numbers, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.post_processor = processors.TemplateProcessing(
+        single=f"{ends[0]} $A {ends[1]}", special_tokens=[(end, numbers[end]) for end in ends]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, unk_token="<unk>", bos_token=ends[0], eos_token=ends[1],
+        pad_token=pad, model_max_length=most,
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import CLIPConfig, CLIPModel, CLIPProcessor, PreTrainedTokenizerFast
+    from transformers import CLIPConfig, CLIPModel, CLIPProcessor
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     place = tmp_path_factory.mktemp("models") / "tiny-clip"
@@ -39,15 +57,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         projection_dim=8,
     )
     CLIPModel(config).save_pretrained(place, safe_serialization=True)
-    words = Tokenizer(models.WordLevel({w: n for n, w in enumerate(WORDS)}, unk_token="<unk>"))
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    words.post_processor = processors.TemplateProcessing(
-        single="<start> $A <end>", special_tokens=[("<start>", 0), ("<end>", 1)]
-    )
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=words, unk_token="<unk>", bos_token="<start>", eos_token="<end>",
-        pad_token="<end>", model_max_length=16,
-    )  # fmt: skip
+    fast = tokenizer_of(WORDS, ("<start>", "<end>"), pad="<end>", most=16)
     size = {"height": 32, "width": 32}
     images = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
     CLIPProcessor(image_processor=images, tokenizer=fast).save_pretrained(place)
@@ -93,14 +103,7 @@ KINDS = {"flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS"), "mp3": ("MP3", "M
 @pytest.fixture(scope="module")
 def clap(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import (
-        ClapConfig,
-        ClapFeatureExtractor,
-        ClapModel,
-        ClapProcessor,
-        PreTrainedTokenizerFast,
-    )
+    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, ClapProcessor
 
     place = tmp_path_factory.mktemp("models") / "tiny-clap"
     torch.manual_seed(3)
@@ -115,15 +118,7 @@ def clap(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }  # fmt: skip
     config = ClapConfig(text_config=text, audio_config=sound, projection_dim=8)
     ClapModel(config).save_pretrained(place, safe_serialization=True)
-    words = Tokenizer(models.WordLevel({w: n for n, w in enumerate(SPOKEN)}, unk_token="<unk>"))
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    words.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=words, unk_token="<unk>", bos_token="<s>", eos_token="</s>",
-        pad_token="<pad>", model_max_length=32,
-    )  # fmt: skip
+    fast = tokenizer_of(SPOKEN, ("<s>", "</s>"), pad="<pad>", most=32)
     sounds = ClapFeatureExtractor(
         feature_size=16, sampling_rate=RATE, hop_length=80, max_length_s=1, fft_window_size=256,
         frequency_min=50, frequency_max=RATE // 2 - 100, truncation="rand_trunc",

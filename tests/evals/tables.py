@@ -5,7 +5,6 @@
 A block `<!-- results: KIND FILE -->` … `<!-- end -->` of a page is filled from `docs/results/FILE`.
 """
 
-import gzip
 import json
 import re
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from pathlib import Path
 from statistics import mean
 
 from memory_core.evals import deadline, mteb, report
-from memory_core.evals.result import load_result
+from memory_core.evals.result import load_result, text_of
 from memory_core.evals.task import Level
 from memory_core.proofs import report as proofs
 from memory_core.proofs.suite import Line, read_lines
@@ -62,7 +61,7 @@ def _mteb(path: Path) -> str:
 
 
 def _peers(path: Path) -> str:
-    return markdown_of(json.loads(gzip.decompress(path.read_bytes())))
+    return markdown_of(json.loads(text_of(path)))
 
 
 def _proofs(path: Path) -> str:
