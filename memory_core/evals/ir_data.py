@@ -10,6 +10,7 @@ Readers raise `InvalidInput` with the file's name and line.
 import csv
 import gzip
 import io
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,10 @@ class Labelled:
 def read_retrieval(directory: Path, split: str = "test") -> Retrieval:
     """Return a set in BEIR's form."""
     corpus = {
-        _field(row, "_id", where): (str(row.get("title", "")), _field(row, "text", where))
+        _field(row, "_id", where): (
+            _field({"title": "", **row}, "title", where),
+            _field(row, "text", where),
+        )
         for where, row in _rows(_there(directory / "corpus.jsonl"))
     }
     asked = {
@@ -64,12 +68,11 @@ def read_retrieval(directory: Path, split: str = "test") -> Retrieval:
     for number, cells in enumerate(_cells(path, "\t")):
         if number == 0 and cells[-1] == "score":
             continue
+        where = f"{path.name}:{number + 1}"
         if len(cells) != 3 or cells[0] not in asked or cells[1] not in corpus:
-            raise InvalidInput(
-                f"{path.name}:{number + 1}: {cells} is no query, document and score of this set"
-            )
-        if int(cells[2]) > 0:
-            qrels.setdefault(cells[0], {})[cells[1]] = int(cells[2])
+            raise InvalidInput(f"{where}: {cells} is no query, document and score of this set")
+        if (grade := _number(cells[2], where)) > 0:
+            qrels.setdefault(cells[0], {})[cells[1]] = round(grade)
     return Retrieval(corpus, {name: asked[name] for name in qrels}, qrels)
 
 
@@ -81,7 +84,10 @@ def read_pairs(directory: Path) -> Pairs:
         cells = line.split("\t")
         if len(cells) < _STS_FIRST + 2:
             raise InvalidInput(f"{path.name}:{number}: no score and two sentences; repair it")
-        rows.append((cells[_STS_FIRST], cells[_STS_FIRST + 1], float(cells[_STS_SCORE])))
+        score = _number(cells[_STS_SCORE], f"{path.name}:{number}")
+        rows.append((cells[_STS_FIRST], cells[_STS_FIRST + 1], score))
+    if not rows:
+        raise InvalidInput(f"{path.name} is empty; copy it again")
     first, second, scores = zip(*rows, strict=True)
     return Pairs(first, second, scores)
 
@@ -114,6 +120,17 @@ def _field(row: Mapping[str, object], name: str, where: str) -> str:
     value = row.get(name)
     if not isinstance(value, str):
         raise InvalidInput(f"{where}: no {name}; repair the row")
+    return value
+
+
+def _number(cell: str, where: str) -> float:
+    """Return what a cell says; NaN would make every figure of a set NaN."""
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InvalidInput(f"{where}: the score {cell!r} is no number; repair the row")
     return value
 
 

@@ -49,6 +49,22 @@ def test_files_are_read_and_bad_ones_named(tmp_path: Path) -> None:
     (data / "scifact" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tno\t1\n")
     with pytest.raises(InvalidInput, match=r"test\.tsv:2"):
         read_retrieval(data / "scifact")
+    sts = data / "stsb" / "sts-test.csv"
+    for score in ("nan", "high", "inf"):
+        sts.write_text(f"a\tb\tc\td\t{score}\tone\ttwo\n")
+        with pytest.raises(InvalidInput, match=rf"sts-test\.csv:1: the score '{score}'"):
+            read_pairs(data / "stsb")
+        (data / "scifact" / "qrels" / "test.tsv").write_text(f"q1\td1\t{score}\n")
+        with pytest.raises(InvalidInput, match=rf"test\.tsv:1: the score '{score}'"):
+            read_retrieval(data / "scifact")
+    sts.write_text("")
+    with pytest.raises(InvalidInput, match="is empty"):
+        read_pairs(data / "stsb")
+    for field in ("title", "text"):
+        row = json.dumps({"_id": "d1", "title": "t", "text": "x", field: float("nan")})
+        (data / "scifact" / "corpus.jsonl").write_text(row + "\n")
+        with pytest.raises(InvalidInput, match=rf"corpus\.jsonl:1: no {field}"):
+            read_retrieval(data / "scifact")
     with pytest.raises(InvalidInput, match="no task nonsense"):
         mteb.judge(mteb.Trial(data, {"embedder": "hash"}, ("nonsense",)))
 
