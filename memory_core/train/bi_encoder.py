@@ -5,27 +5,25 @@ the first step, which groups are held out and what is written beside the weights
 """
 
 import random
-import shutil
-import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from memory_core.errors import InvalidInput
 from memory_core.models.resolve import resolve
-from memory_core.train.card import Report, write_report
-from memory_core.train.examples import Example, checked, split
+from memory_core.train.card import Outcome, Report, write_report
+from memory_core.train.examples import NEEDS_WRONG, Example, checked, require_teaching, split
+from memory_core.train.fitting import History, Tell, arguments, device, run, steps_of
 from memory_core.train.lora import Lora, Weights, add_lora, merge_lora, weights
 from memory_core.train.losses import Loss, make_loss
 
+ABOUT = "A bi-encoder tuned for memory recall"
 MEASURE = "held-out_cosine_ndcg@10"
+TRIES = 50
 DISTRACTORS = 300
 """Passages of the training part among which the held-out questions must find theirs."""
-NEVER = 1_000_000  # steps
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +60,13 @@ class Tuning:
         return self.learning_rate * (10 if self.lora else 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Tuned:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned(Outcome):
     """What came out, and how good it is on held-out groups."""
 
-    path: Path
-    revision: str
-    """Of the new weights: what the fingerprint and the store will name."""
-    examples: int
-    held_out: int
-    seconds: float
     ndcg_before: float
     """nDCG@10 of held-out questions among held-out passages and distractors, 0..1."""
     ndcg: float
-    weights: Weights
-    history: tuple[dict[str, float], ...] = field(default=(), repr=False)
-    """What the trainer logged: loss and measure by step."""
 
 
 def train_bi_encoder(
@@ -104,16 +93,16 @@ def train_bi_encoder(
     chosen = tuning or Tuning()
     if out.exists() and any(out.iterdir()):
         raise InvalidInput(f"{out} is not empty; name a new directory")
-    usable = checked(examples)
-    train, held = split(usable, chosen.held_out, chosen.seed)
+    train, held = split(checked(examples), chosen.held_out, chosen.seed)
     if chosen.loss == "triplet":
         train = with_negatives(train, tell)
-    elif 0 < (bare := sum(not example.negatives for example in train)) < len(train):
-        tell(
-            f"{bare:,} of {len(train):,} examples have no wrong passage: the others' are not used; "
-            "give every example one to learn from them"
-        )
-    require_teaching(train, held, chosen)
+    require_teaching(
+        train, held, 2 * chosen.batch,
+        same=lambda example: example.query.casefold(), called="held-out questions",
+        each=NEEDS_WRONG if chosen.loss == "triplet" else "",
+    )  # fmt: skip
+    if chosen.loss != "triplet":
+        train = filled(train, chosen, tell)
     model = _start(base, chosen)
     judge = _judge(train, held, chosen)
     before = float(judge(model)[MEASURE])
@@ -122,35 +111,19 @@ def train_bi_encoder(
     counted, history = _fit(model, train, judge, tuning=chosen, out=out)
     after = float(judge(model)[MEASURE])
     _keep(model, base, out)
-    made = resolve(out, cache_dir=out)
     tuned = Tuned(
-        out, made.revision, len(train), len(held), time.monotonic() - begun, before, after,
-        counted, history,
-    )  # fmt: skip
-    write_report(Report("bi-encoder", "nDCG@10", tuned, train, chosen))
+        path=out,
+        revision=resolve(out, cache_dir=out).revision,
+        examples=len(train),
+        held_out=len(held),
+        seconds=time.monotonic() - begun,
+        weights=counted,
+        history=history,
+        ndcg_before=before,
+        ndcg=after,
+    )
+    write_report(Report(ABOUT, "nDCG@10", (before, after), tuned, train, chosen))
     return tuned
-
-
-def require_teaching(train: Sequence[Example], held: Sequence[Example], tuning: Tuning) -> None:
-    """Refuse examples that cannot teach or cannot be judged.
-
-    Raises:
-        InvalidInput: too few, one class only, or held-out questions that training sees as well.
-    """
-    if len(train) < 2 * tuning.batch or not held:
-        raise InvalidInput(
-            f"{len(train)} examples to learn from and {len(held)} held out are too few; give "
-            f"{2 * tuning.batch} or more, of several groups (documents, sessions)"
-            + (", each with neg: the triplet loss needs one" if tuning.loss == "triplet" else "")
-        )
-    if len({example.positive for example in train}) < 2:
-        raise InvalidInput("every example has the same passage: one class teaches nothing")
-    seen = {example.query.casefold() for example in train}
-    if leaked := [example.query for example in held if example.query.casefold() in seen]:
-        raise InvalidInput(
-            f"{len(leaked)} held-out questions are in the training part as well, such as "
-            f"{leaked[0][:60]!r}; give rows of one document or session the same id"
-        )
 
 
 def with_negatives(train: Sequence[Example], tell: Tell) -> list[Example]:
@@ -164,6 +137,39 @@ def with_negatives(train: Sequence[Example], tell: Tell) -> list[Example]:
     return usable
 
 
+def filled(train: Sequence[Example], tuning: Tuning, tell: Tell) -> list[Example]:
+    """Return the examples with as many wrong passages each as the trainer is to see.
+
+    It wants the same number for all. Where one has too few, answers of other groups, taken at
+    random, stand in: the loss compares with those of its batch anyway. Without a wrong passage
+    anywhere nothing is added.
+    """
+    if not tuning.negatives or not any(example.negatives for example in train):
+        return [replace(example, negatives=()) for example in train]
+    chance = random.Random(tuning.seed)
+    short = sum(len(example.negatives) < tuning.negatives for example in train)
+    if short:
+        tell(
+            f"{short:,} of {len(train):,} examples have fewer than {tuning.negatives} wrong "
+            "passages; answers of others, taken at random, stand in"
+        )
+    done: list[Example] = []
+    for example in train:
+        wrong = list(example.negatives[: tuning.negatives])
+        wrong += [_another(example, train, chance) for _ in range(tuning.negatives - len(wrong))]
+        done.append(replace(example, negatives=tuple(wrong)))
+    return done
+
+
+def _another(example: Example, train: Sequence[Example], chance: random.Random) -> str:
+    """Return an answer of another group; where none is found, one of its own group."""
+    for _ in range(TRIES):
+        other = chance.choice(train)
+        if other.group != example.group and other.positive != example.positive:
+            return other.positive
+    return next(one.positive for one in train if one.positive != example.positive)
+
+
 def _start(base: Path, tuning: Tuning) -> Any:
     import torch
     from sentence_transformers import SentenceTransformer
@@ -171,7 +177,7 @@ def _start(base: Path, tuning: Tuning) -> Any:
     torch.manual_seed(tuning.seed)
     model = SentenceTransformer(
         str(base),
-        device="cuda" if torch.cuda.is_available() else "cpu",
+        device=device(),
         trust_remote_code=False,
         local_files_only=True,
         model_kwargs={"use_safetensors": True},
@@ -204,84 +210,44 @@ def _judge(train: Sequence[Example], held: Sequence[Example], tuning: Tuning) ->
 
 
 def _rows(train: Sequence[Example], tuning: Tuning) -> Any:
-    """Return one row an example; those with too few wrong passages repeat theirs.
-
-    The trainer wants the same columns for all: where one has none, none are used.
-    """
+    """Return one row an example: question, answer and its wrong passages, the same number each."""
     from datasets import Dataset
 
+    wrong = 1 if tuning.loss == "triplet" else len(train[0].negatives)
     columns: dict[str, list[str]] = {
         "query": [example.query for example in train],
         "positive": [example.positive for example in train],
+        **{f"negative_{n}": [example.negatives[n] for example in train] for n in range(wrong)},
     }
-    wanted = 1 if tuning.loss == "triplet" else tuning.negatives
-    if all(example.negatives for example in train):
-        for place in range(wanted):
-            columns[f"negative_{place}"] = [
-                example.negatives[place % len(example.negatives)] for example in train
-            ]
     return Dataset.from_dict(columns)
 
 
 def _fit(
     model: Any, train: Sequence[Example], judge: Any, *, tuning: Tuning, out: Path
-) -> tuple[Weights, tuple[dict[str, float], ...]]:
-    from sentence_transformers import SentenceTransformerTrainer
-    from transformers import EarlyStoppingCallback, PrinterCallback
+) -> tuple[Weights, History]:
+    from sentence_transformers import (
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
+    from sentence_transformers.base.training_args import BatchSamplers
 
     if tuning.lora is not None:
         add_lora(model, tuning.lora)
     counted = weights(model)
-    steps = _steps(len(train), tuning)
     trainer = SentenceTransformerTrainer(
         model=model,
-        args=_arguments(tuning, steps, out),
+        args=arguments(
+            SentenceTransformerTrainingArguments, tuning, steps_of(len(train), tuning),
+            out=out, measure=MEASURE, batch_sampler=BatchSamplers.NO_DUPLICATES,
+        ),
         train_dataset=_rows(train, tuning),
         loss=make_loss(tuning.loss, model),
         evaluator=judge,
-        callbacks=[EarlyStoppingCallback(tuning.patience)],
-    )
-    trainer.remove_callback(PrinterCallback)  # what is printed belongs to the caller
-    trainer.train()
+    )  # fmt: skip
+    history = run(trainer, tuning, out)
     if tuning.lora is not None:
         merge_lora(model)
-    shutil.rmtree(out / "steps", ignore_errors=True)
-    return counted, tuple(trainer.state.log_history)
-
-
-def _steps(examples: int, tuning: Tuning) -> int:
-    wanted = max(1, round(tuning.epochs * examples / tuning.batch))
-    return min(wanted, tuning.steps or NEVER)
-
-
-def _arguments(tuning: Tuning, steps: int, out: Path) -> Any:
-    import torch
-    from sentence_transformers import SentenceTransformerTrainingArguments
-    from sentence_transformers.base.training_args import BatchSamplers
-
-    look = max(1, steps // tuning.looks)
-    return SentenceTransformerTrainingArguments(
-        output_dir=str(out / "steps"),
-        max_steps=steps,
-        per_device_train_batch_size=tuning.batch,
-        learning_rate=tuning.rate,
-        warmup_steps=tuning.warmup,
-        bf16=tuning.bf16,
-        use_cpu=not torch.cuda.is_available(),
-        batch_sampler=BatchSamplers.NO_DUPLICATES,
-        logging_steps=max(1, steps // 40),
-        eval_strategy="steps",
-        eval_steps=look,
-        save_strategy="steps",
-        save_steps=look,
-        save_total_limit=1,
-        load_best_model_at_end=True,
-        metric_for_best_model=MEASURE,
-        greater_is_better=True,
-        report_to="none",
-        disable_tqdm=not sys.stderr.isatty(),
-        seed=tuning.seed,
-    )
+    return counted, history
 
 
 def _keep(model: Any, base: Path, out: Path) -> None:

@@ -3,39 +3,43 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from memory_core.errors import MissingExtra
 from memory_core.figures import saved_figure
 from memory_core.train.examples import Example
+from memory_core.train.fitting import History
 from memory_core.train.lora import Weights
 
 CARD, LOG, CURVES = "README.md", "training.json", "curves.png"
 
 
-class Outcome(Protocol):
-    """What a card tells of a training."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came out of a training."""
 
     path: Path
     revision: str
+    """Of the new weights: what fingerprint, store and recordings will name."""
     examples: int
     held_out: int
     seconds: float
-    ndcg_before: float
-    ndcg: float
     weights: Weights
-    history: tuple[dict[str, float], ...]
+    history: History = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """A training to be written about."""
 
-    kind: str
+    about: str
+    """Title of the card, and what the model reads and gives."""
     measure: str
-    outcome: Any
+    figures: tuple[float, float]
+    """Of the held-out part, before and after."""
+    outcome: Outcome
     train: Sequence[Example]
     settings: Any
     """The dataclass of its settings."""
@@ -43,7 +47,7 @@ class Report:
 
 def write_report(report: Report) -> None:
     """Write the card, the log and, where matplotlib is there, the curves beside the weights."""
-    done: Outcome = report.outcome
+    done = report.outcome
     (done.path / LOG).write_text(json.dumps({"log": list(done.history)}, indent=1))
     (done.path / CARD).write_text(_card(report), encoding="utf-8")
     try:
@@ -61,7 +65,8 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path, measure: str
     with saved_figure(path, (7, 3.5), dpi=110) as figure:
         left = figure.add_subplot()
         losses = [(row["step"], row["loss"]) for row in history if "loss" in row]
-        name = next((key for row in history for key in row if key.endswith("_ndcg@10")), "")
+        ending = measure.lower()
+        name = next((key for row in history for key in row if key.endswith(ending)), "")
         looks = [(row["step"], row[name]) for row in history if name and name in row]
         left.plot(*zip(*losses, strict=True), color="tab:blue") if losses else None
         left.set_xlabel("step")
@@ -72,13 +77,14 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path, measure: str
 
 
 def _card(report: Report) -> str:
-    done: Outcome = report.outcome
+    done = report.outcome
+    before, after = report.figures
     sources = Counter(example.source or "unnamed" for example in report.train)
     counted = "\n".join(f"| {name} | {number:,} |" for name, number in sorted(sources.items()))
     settings = "\n".join(f"| {name} | {value} |" for name, value in asdict(report.settings).items())
-    return f"""# A {report.kind} tuned for memory recall
+    return f"""# {report.about}
 
-Held-out {report.measure}: {done.ndcg_before:.3f} before, {done.ndcg:.3f} after
+Held-out {report.measure}: {before:.3f} before, {after:.3f} after
 {done.seconds / 60:.1f} minutes on {done.examples:,} examples; {done.held_out:,} were held out.
 {done.weights.trained:,} of {done.weights.all:,} weights were trained ({done.weights.share:.1%}).
 Revision {done.revision} (start of the weights' sha256).

@@ -1,42 +1,58 @@
-"""Trains a cross-encoder listwise: the answer against hard wrong passages of the same question.
+"""Trains a cross-encoder: the answer against hard wrong passages of the same question.
 
-The loss is ListNet's cross entropy over the list (Cao et al. 2007). The start is a bi-encoder of
-the same family: its layers know what texts mean, and its head is new. Batches hold passages of
-similar length, so that little is padded.
+The start is a bi-encoder of the same family: its layers know what texts mean, and its head is new;
+or a cross-encoder, which learns on. Batches hold passages of similar length, so that little is
+padded.
 """
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memory_core.errors import InvalidInput
-from memory_core.train.examples import Example, checked, split
+from memory_core.models.resolve import resolve
+from memory_core.train.card import Outcome, Report, write_report
+from memory_core.train.examples import NEEDS_WRONG, Example, checked, require_teaching, split
+from memory_core.train.fitting import History, Tell, arguments, device, run, steps_of
+from memory_core.train.lora import weights
+from memory_core.train.losses import SURE, ListLoss, make_list_loss
 
-HELD_OUT = 0.05
-SURE = 10.0
-"""Label of the answer; the loss takes the softmax of a list's labels, so 1 would leave the answer
-two fifths of the certainty among five."""
-CARD = "README.md"
+ABOUT = """A cross-encoder for memory recall
+
+Reads a question and one dated passage, `[8 May 2023] Nora: text`, and gives one logit.\
+"""
+MEASURE = "held-out_mrr"
+
+Teacher = Callable[[str, Sequence[str]], NDArray[np.float32]]
+"""Gives one logit a passage, as a reranker's `score`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """How a cross-encoder is trained; the defaults take about an hour on two cores."""
 
+    loss: ListLoss = "listwise"
     epochs: float = 1.0
-    queries: int = 16
+    batch: int = 16
     """Questions a step; each brings its answer and its negatives."""
     learning_rate: float = 5e-5
     warmup: float = 0.1
     """Share of the steps."""
     max_length: int = 128
     """Tokens of question and passage together that training reads."""
+    held_out: float = 0.05
+    """Share of the groups (documents, sessions) that training never sees."""
+    looks: int = 4
+    """How often the held-out part is measured."""
+    patience: int = 2
+    """Looks without a better figure after which it stops; the best weights are kept."""
     seed: int = 7
     layers: tuple[int, ...] = ()
     """Which layers of the base are kept, from 0; all when empty."""
@@ -45,19 +61,22 @@ class Schedule:
     optimiser's time."""
     bf16: bool = True
     """Half-precision products; two to three times as fast where the processor has them."""
+    steps: int | None = None
+    """Most steps, whatever the epochs say."""
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that is used."""
+        return self.learning_rate
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained(Outcome):
     """What came out, and how good it is on held-out groups."""
 
-    path: Path
-    examples: int
-    seconds: float
-    loss: float
-    mrr: float
-    """Mean reciprocal rank of the answer among its list, on held-out groups."""
     mrr_before: float
+    """Mean reciprocal rank of the answer among its list, on held-out groups, 0..1."""
+    mrr: float
 
 
 def train_cross_encoder(
@@ -66,44 +85,64 @@ def train_cross_encoder(
     out: Path,
     *,
     schedule: Schedule | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    teacher: Teacher | None = None,
+    tell: Tell = lambda text: None,
 ) -> Trained:
-    """Train on the examples and write the model with its card to `out`.
+    """Train on the examples and write the model, its curves and its card to `out`.
 
     Args:
         base: directory of the model to start from; safetensors.
-        examples: each with at least one negative.
+        examples: each with at least one negative; those without are left out.
         out: a directory that does not exist yet, or is empty.
-        schedule: how; the default recipe's when None.
+        schedule: how; the defaults when None.
+        teacher: whose logits are learnt, for the loss `distill` and no other.
         tell: told how far it is.
 
     Raises:
-        InvalidInput: nothing to learn from, or `out` holds something.
+        InvalidInput: the examples cannot teach, a teacher is missing or not wanted, or `out`
+            holds something; nothing was trained.
     """
     chosen = schedule or Schedule()
-    usable = [example for example in checked(examples) if example.negatives]
-    if len(usable) < 2 * chosen.queries:
-        raise InvalidInput(
-            f"{len(usable)} examples with negatives are too few; give {2 * chosen.queries} or more"
-        )
+    if (chosen.loss == "distill") != (teacher is not None):
+        raise InvalidInput("the loss distill, and no other, learns from a teacher; name both")
     if out.exists() and any(out.iterdir()):
         raise InvalidInput(f"{out} is not empty; name a new directory")
-    train, held = split(usable, HELD_OUT, chosen.seed)
+    usable = [example for example in checked(examples) if example.negatives]
+    train, held = split(usable, chosen.held_out, chosen.seed)
+    require_teaching(
+        train, held, 2 * chosen.batch,
+        same=_same, called="held-out questions with their answers", each=NEEDS_WRONG,
+    )  # fmt: skip
     model = _start(base, chosen)
     before = mean_reciprocal_rank(model, held)
-    tell(f"{len(train):,} lists to train on, {len(held):,} held out, MRR before {before:.3f}")
+    tell(f"{len(train):,} lists to learn from, {len(held):,} held out, MRR {before:.3f}")
     begun = time.monotonic()
-    loss = _fit(model, train, chosen, out)
+    labels = _labels(train, teacher)
+    history = _fit(model, train, labels, held=held, schedule=chosen, out=out)
     after = mean_reciprocal_rank(model, held)
     model.save_pretrained(str(out), safe_serialization=True)
-    trained = Trained(out, len(train), time.monotonic() - begun, loss, after, before)
-    _card(trained, train, chosen)
+    trained = Trained(
+        path=out,
+        revision=resolve(out, cache_dir=out).revision,
+        examples=len(train),
+        held_out=len(held),
+        seconds=time.monotonic() - begun,
+        weights=weights(model),
+        history=history,
+        mrr_before=before,
+        mrr=after,
+    )
+    write_report(Report(ABOUT, "MRR", (before, after), trained, train, chosen))
     return trained
 
 
 def mean_reciprocal_rank(model: Any, examples: Sequence[Example]) -> float:
-    """Return the mean reciprocal rank of the answers, 0..1; ties count against the model."""
-    lists = [[example.positive, *example.negatives] for example in examples]
+    """Return the mean reciprocal rank of the answers, 0..1; ties count against the model.
+
+    The evaluator of sentence-transformers counts them for it: a model that says the same of every
+    passage would be perfect.
+    """
+    lists = [_list(example) for example in examples]
     pairs = [
         (example.query, text)
         for example, texts in zip(examples, lists, strict=True)
@@ -119,6 +158,34 @@ def mean_reciprocal_rank(model: Any, examples: Sequence[Example]) -> float:
     return float(np.mean([1 / rank for rank in ranks]))
 
 
+def _list(example: Example) -> list[str]:
+    """Return the passages of an example, the answer first."""
+    return [example.positive, *example.negatives]
+
+
+def _same(example: Example) -> str:
+    """Return what must not be in both parts: question and answer, by their words."""
+    return " ".join(
+        "".join(c if c.isalnum() else " " for c in f"{example.query} | {example.positive}")
+        .casefold()
+        .split()
+    )
+
+
+def _labels(train: Sequence[Example], teacher: Teacher | None) -> list[list[float]]:
+    """Return one label a passage, the answer's first.
+
+    Raises:
+        InvalidInput: the teacher gives NaN or infinity.
+    """
+    if teacher is None:
+        return [[SURE] + [0.0] * len(example.negatives) for example in train]
+    labels = [np.asarray(teacher(example.query, _list(example)), float) for example in train]
+    if not all(np.isfinite(scores).all() for scores in labels):
+        raise InvalidInput("the teacher gives NaN or infinity; take another")
+    return [scores.tolist() for scores in labels]
+
+
 def _start(base: Path, schedule: Schedule) -> Any:
     import torch
     from sentence_transformers import CrossEncoder
@@ -128,13 +195,16 @@ def _start(base: Path, schedule: Schedule) -> Any:
         str(base),
         num_labels=1,
         max_length=schedule.max_length,
-        device="cuda" if torch.cuda.is_available() else "cpu",
+        device=device(),
         trust_remote_code=False,
         local_files_only=True,
         model_kwargs={"use_safetensors": True},
     )
     body = model.model.base_model
     if schedule.layers:
+        there = len(body.encoder.layer)
+        if not all(0 <= number < there for number in schedule.layers):
+            raise InvalidInput(f"layers {schedule.layers}: the base has 0 to {there - 1}")
         kept = [body.encoder.layer[number] for number in schedule.layers]
         body.encoder.layer = torch.nn.ModuleList(kept)
         model.config.num_hidden_layers = len(kept)
@@ -143,51 +213,74 @@ def _start(base: Path, schedule: Schedule) -> Any:
     return model
 
 
-def _fit(model: Any, train: Sequence[Example], schedule: Schedule, out: Path) -> float:
-    import torch
+def _rows(
+    train: Sequence[Example], labels: Sequence[Sequence[float]], *, pairs: bool
+) -> tuple[Any, list[int]]:
+    """Return the rows, a list each or a pair each, and their lengths in characters."""
     from datasets import Dataset
+
+    if not pairs:
+        lists = [_list(example) for example in train]
+        columns = {"query": [e.query for e in train], "passages": lists, "labels": list(labels)}
+        return Dataset.from_dict(columns), [max(map(len, texts)) for texts in lists]
+    apart = [
+        (example.query, text, float(place == 0))
+        for example in train
+        for place, text in enumerate(_list(example))
+    ]
+    queries, texts, truth = zip(*apart, strict=True)
+    columns = {"query": list(queries), "passage": list(texts), "label": list(truth)}
+    return Dataset.from_dict(columns), [len(text) for text in texts]
+
+
+def _fit(
+    model: Any,
+    train: Sequence[Example],
+    labels: Sequence[Sequence[float]],
+    *,
+    held: Sequence[Example],
+    schedule: Schedule,
+    out: Path,
+) -> History:
     from sentence_transformers.cross_encoder import (
         CrossEncoderTrainer,
         CrossEncoderTrainingArguments,
     )
-    from sentence_transformers.cross_encoder.losses import ListNetLoss
 
-    rows = Dataset.from_dict(
-        {
-            "query": [example.query for example in train],
-            "passages": [[example.positive, *example.negatives] for example in train],
-            "labels": [[SURE] + [0.0] * len(example.negatives) for example in train],
-        }
-    )
-    arguments = CrossEncoderTrainingArguments(
-        output_dir=str(out / "steps"),
-        num_train_epochs=schedule.epochs,
-        per_device_train_batch_size=schedule.queries,
-        learning_rate=schedule.learning_rate,
-        warmup_steps=schedule.warmup,
-        bf16=schedule.bf16,
-        use_cpu=not torch.cuda.is_available(),
-        logging_steps=10,
-        save_strategy="no",
-        report_to="none",
-        seed=schedule.seed,
-        batch_sampler=_alike(train),
-    )
+    pairs = schedule.loss == "binary"
+    rows, lengths = _rows(train, labels, pairs=pairs)
+    each = len(rows) / len(train)  # pairs where the rows are pairs, so that a step reads as much
+    steps = steps_of(len(train), schedule)
+    given = replace(schedule, batch=round(schedule.batch * each))
     trainer = CrossEncoderTrainer(
-        model=model, args=arguments, train_dataset=rows, loss=ListNetLoss(model)
-    )
-    result = trainer.train()
-    history = {"log": trainer.state.log_history}
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "training.json").write_text(json.dumps(history, indent=1))
-    return float(result.training_loss)
+        model=model,
+        args=arguments(
+            CrossEncoderTrainingArguments, given, steps,
+            out=out, measure=MEASURE, batch_sampler=partial(_alike, lengths=lengths),
+        ),
+        train_dataset=rows,
+        loss=make_list_loss(schedule.loss, model, train),
+        evaluator=_judge(held),
+    )  # fmt: skip
+    return run(trainer, given, out)
 
 
-def _alike(train: Sequence[Example]) -> Any:
-    """Return a batch sampler that puts lists of similar length together, in random order."""
+def _judge(held: Sequence[Example]) -> Any:
+    """Return what measures a model on the held-out lists."""
+    from sentence_transformers.base.evaluation import BaseEvaluator
+
+    class Judge(BaseEvaluator):  # type: ignore[misc]
+        def __call__(self, model: Any, *where: Any, **more: Any) -> dict[str, float]:
+            return {MEASURE: mean_reciprocal_rank(model, held)}
+
+    judge = Judge()
+    judge.primary_metric = MEASURE
+    return judge
+
+
+def _alike(rows: Any, *, lengths: Sequence[int], **given: Any) -> Any:
+    """Return a batch sampler that puts rows of similar length together, in random order."""
     from sentence_transformers.base.sampler import DefaultBatchSampler
-
-    lengths = [max(map(len, (e.positive, *e.negatives))) for e in train]
 
     class Alike(DefaultBatchSampler):  # type: ignore[misc]
         def __iter__(self) -> Iterator[list[int]]:
@@ -198,28 +291,4 @@ def _alike(train: Sequence[Example]) -> Any:
             chance.shuffle(batches)
             yield from batches
 
-    return Alike
-
-
-def _card(trained: Trained, train: Sequence[Example], schedule: Schedule) -> None:
-    sources: dict[str, int] = {}
-    for example in train:
-        sources[example.source] = sources.get(example.source, 0) + 1
-    counted = "\n".join(f"| {name} | {number:,} |" for name, number in sorted(sources.items()))
-    settings = "\n".join(f"| {name} | {value} |" for name, value in asdict(schedule).items())
-    text = f"""# A cross-encoder for memory recall
-
-Reads a question and one dated passage, `[8 May 2023] Nora: text`, and gives one logit.
-
-Held-out mean reciprocal rank: {trained.mrr_before:.3f} before, {trained.mrr:.3f} after
-{trained.seconds / 60:.0f} minutes on {trained.examples:,} lists.
-
-| source | lists |
-|---|---|
-{counted}
-
-| setting | value |
-|---|---|
-{settings}
-"""
-    (trained.path / CARD).write_text(text, encoding="utf-8")
+    return Alike(rows, **given)

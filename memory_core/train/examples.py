@@ -7,7 +7,7 @@ conversation a row comes from, so that a held-out part shares none with the rest
 import gzip
 import json
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +77,46 @@ def checked(examples: Iterable[Example]) -> list[Example]:
     if not kept:
         raise InvalidInput("no example is left to train on; give questions with their answers")
     return kept
+
+
+NEEDS_WRONG = ", each with neg, its wrong passages"
+
+
+def require_teaching(
+    train: Sequence[Example],
+    held: Sequence[Example],
+    least: int,
+    *,
+    same: Callable[[Example], str],
+    called: str,
+    each: str = "",
+) -> None:
+    """Refuse examples that cannot teach or cannot be judged.
+
+    Args:
+        train: what would be learnt from.
+        held: what would be judged by.
+        least: how many there must be to learn from.
+        same: what must not be in both parts.
+        called: how an error calls that.
+        each: what else an example needs, for the error.
+
+    Raises:
+        InvalidInput: too few, one class only, or something that is in both parts.
+    """
+    if len(train) < least or not held:
+        raise InvalidInput(
+            f"{len(train)} examples to learn from and {len(held)} held out are too few; give "
+            f"{least} or more, of several groups (documents, sessions){each}"
+        )
+    if len({example.positive for example in train}) < 2:
+        raise InvalidInput("every example has the same passage: one class teaches nothing")
+    seen = {same(example) for example in train}
+    if leaked := [example.query for example in held if same(example) in seen]:
+        raise InvalidInput(
+            f"{len(leaked)} {called} are in the training part as well, such as "
+            f"{leaked[0][:60]!r}; give rows of one document or session the same id"
+        )
 
 
 def plain(text: str) -> str:

@@ -16,4 +16,16 @@ def test_wrong_requests_are_named(tmp_path: Path) -> None:
     pairs.write_text('{"q": 1}\n')
     told = run("train", "cross-encoder", out, "--pairs", str(pairs), home=home, code=1)
     assert "pairs.jsonl:1" in told
+    pairs.write_text('{"q": "who?", "pos": "she"}\n')
+    for wrong, why in (
+        (("--loss", "distill"), "--teacher MODEL"),
+        (("--teacher", "default"), "--loss distill"),
+        (("--loss", "distill", "--teacher", "off"), "names no cross-encoder"),
+    ):
+        told = run("train", "cross-encoder", out, "--pairs", str(pairs), *wrong, home=home, code=1)
+        assert why in told
+    recipe = ("--recipe", "default", "--data", str(tmp_path))
+    for wrong in (("--loss", "binary"), ("--epochs", "2"), ("--layers", "3")):
+        told = run("train", "cross-encoder", out, *recipe, *wrong, home=home, code=1)
+        assert "the recipe fixes" in told
     assert not Path(out).exists()

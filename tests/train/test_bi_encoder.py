@@ -10,7 +10,7 @@ from memory_core import MemoryHooks, open_memory
 from memory_core.embed.registry import make_embedder
 from memory_core.errors import InvalidInput
 from memory_core.serve.cli.tuning import pairs_of_store
-from memory_core.train.bi_encoder import Tuned, Tuning, train_bi_encoder
+from memory_core.train.bi_encoder import Tuned, Tuning, filled, train_bi_encoder
 from memory_core.train.examples import Example, split
 from memory_core.train.journal_pairs import quoted
 from memory_core.train.lora import Lora
@@ -121,17 +121,39 @@ def test_the_triplet_loss_leaves_out_what_has_no_wrong_passage(small: Path, tmp_
     assert bare and done.examples == len(train) - bare
 
 
-def test_wrong_passages_that_are_not_used_are_told(small: Path, tmp_path: Path) -> None:
+def test_wrong_passages_are_used_also_where_some_have_none(small: Path, tmp_path: Path) -> None:
     some = [
         Example(e.query, e.positive, () if n % 3 == 0 else e.negatives, "", e.group)
         for n, e in enumerate(examples())
     ]
     told: list[str] = []
-    train_bi_encoder(
+    full = filled(some, Tuning(negatives=2), told.append)
+    assert told == [
+        f"{len(some)} of {len(some)} examples have fewer than 2 wrong passages; answers of others, "
+        "taken at random, stand in"
+    ]
+    answers = {example.positive: example.group for example in some}
+    for before, after in zip(some, full, strict=True):
+        assert len(after.negatives) == 2 and after.positive not in after.negatives
+        assert after.negatives[: len(before.negatives)] == before.negatives
+        added = after.negatives[len(before.negatives) :]
+        assert all(answers[text] != before.group for text in added)
+    assert filled(some, Tuning(negatives=2), told.append) == full
+    done = train_bi_encoder(
         small, some, tmp_path / "out", tell=told.append,
         tuning=Tuning(steps=1, batch=4, looks=1, max_length=32),
     )  # fmt: skip
-    assert "examples have no wrong passage: the others' are not used" in told[0]
+    assert "have fewer than 1 wrong passages" in told[-2]
+    assert done.examples == len(split(some, Tuning().held_out, Tuning().seed)[0])
+
+
+def test_one_group_takes_its_own_answers_and_no_wrong_passage_stays_none() -> None:
+    alone = [Example("a?", "a", ("x",), "", "g"), Example("b?", "b", (), "", "g")]
+    full = filled(alone, Tuning(), lambda text: None)
+    assert [example.negatives for example in full] == [("x",), ("a",)]
+    bare = [Example("a?", "a"), Example("b?", "b")]
+    assert filled(bare, Tuning(), lambda text: None) == bare
+    assert not filled(alone, Tuning(negatives=0), lambda text: None)[0].negatives
 
 
 def test_lora_trains_few_weights_and_leaves_a_plain_model(small: Path, tmp_path: Path) -> None:
@@ -157,7 +179,7 @@ def test_bad_data_stops_before_the_first_step(small: Path, tmp_path: Path) -> No
             train_bi_encoder(small, wrong, tmp_path / "out", tuning=Tuning())
         assert not (tmp_path / "out").exists()
     bare = [Example(e.query, e.positive, (), "", e.group) for e in good]
-    with pytest.raises(InvalidInput, match=r"too few; give 32 or more.*triplet"):
+    with pytest.raises(InvalidInput, match=r"too few; give 32 or more.*each with neg"):
         train_bi_encoder(small, bare, tmp_path / "out", tuning=Tuning(loss="triplet"))
     assert not (tmp_path / "out").exists()
     (tmp_path / "full").mkdir()

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from memory_core.config import load
+from memory_core.config import Settings, changed, load
 from memory_core.embed.base import Embedder
 from memory_core.embed.registry import make_embedder
 from memory_core.errors import InvalidInput, MissingExtra
@@ -17,7 +17,8 @@ from memory_core.models.compact import compact as write_compact
 from memory_core.models.resolve import DEFAULT, resolve
 from memory_core.models.weights import digest
 from memory_core.serve.cli.session import Session
-from memory_core.train.cross_encoder import Schedule, Trained, train_cross_encoder
+from memory_core.serving import reranker_of
+from memory_core.train.cross_encoder import Schedule, Teacher, Trained, train_cross_encoder
 from memory_core.train.examples import Example, checked, read_examples
 from memory_core.train.mining import mined
 from memory_core.train.recipe import ROUNDS, Amount, default_examples, rounds
@@ -45,17 +46,34 @@ def cross_encoder(
     pairs: Annotated[
         Path | None, typer.Option(help="JSON lines with q, pos and maybe neg.")
     ] = None,
+    loss: Annotated[
+        Literal["listwise", "binary", "distill"], typer.Option(help="What is minimised.")
+    ] = "listwise",
+    teacher: Annotated[
+        str | None, typer.Option(help="Cross-encoder whose logits --loss distill learns.")
+    ] = None,
     base: Annotated[str, typer.Option(help="Model to start from.")] = DEFAULT,
+    layers: Annotated[
+        int | None, typer.Option(min=1, help="Lowest layers of the base that are kept.")
+    ] = None,
+    epochs: Annotated[float, typer.Option(help="Passes over the examples.")] = 1.0,
+    batch: Annotated[int, typer.Option(min=2, help="Questions a step.")] = 16,
     compact: Annotated[
         bool, typer.Option("--compact", help="Also OUT/compact: one int8 ONNX file, to be shipped.")
     ] = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="A few steps, to see it work.")] = False,
     seed: int = 7,
 ) -> None:
-    """Train a cross-encoder listwise on questions, their answers and hard wrong passages."""
+    """Train a cross-encoder on questions, their answers and hard wrong passages."""
     options: Session = context.obj
     source = _source(recipe, data, pairs)
+    schedule = Schedule(
+        loss=loss, layers=tuple(range(layers or 0)), epochs=epochs, batch=batch, seed=seed
+    )
+    if recipe and schedule != Schedule(seed=seed):
+        raise InvalidInput("the recipe fixes loss, layers, epochs and batch; leave them out")
     settings = load(options.home, options.settings)
+    judge = _teacher(settings, loss, teacher)
     cache = settings.models_dir.expanduser()
     start = resolve(base, cache_dir=cache, allow_download=settings.allow_download)
     embedder = make_embedder(DEFAULT, cache_dir=cache, allow_download=settings.allow_download)
@@ -64,8 +82,8 @@ def cross_encoder(
         if not options.json:
             typer.echo(text, err=True)
 
-    plans = _plans(source, embedder, smoke=smoke, seed=seed, tell=tell)
-    done = _trained(start.path, out, plans, tell)
+    plans = _plans(source, embedder, schedule, smoke=smoke, tell=tell)
+    done = _trained(start.path, out, plans, teacher=judge, tell=tell)
     if compact:
         model = resolve(out.resolve(), cache_dir=cache)
         file = write_compact(model, out / "compact", cache_dir=cache)
@@ -74,13 +92,38 @@ def cross_encoder(
         f"{done.examples:,} lists in {done.seconds:.0f} s: held-out mean reciprocal rank "
         f"{done.mrr_before:.3f} before, {done.mrr:.3f} after; use it with reranker={str(out)!r}"
     )
-    options.emit({**asdict(done), "path": str(done.path)}, told)
+    plain = {**asdict(done), "path": str(done.path)}
+    plain.pop("history")
+    options.emit(plain, told)
+
+
+def _teacher(settings: Settings, loss: str, name: str | None) -> Teacher | None:
+    """Return what scores a question's passages for the loss `distill`.
+
+    Raises:
+        InvalidInput: a teacher is missing or not wanted.
+        ModelNotFound, ModelRejected: it cannot be had.
+    """
+    if (loss == "distill") != (name is not None):
+        raise InvalidInput("--loss distill and --teacher MODEL belong together; name both")
+    if name is None:
+        return None
+    found = reranker_of(changed(settings, {"reranker": name, "embedder": DEFAULT}))
+    if found is None:
+        raise InvalidInput(f"{name!r} names no cross-encoder; name a model that can teach")
+    return found.score
 
 
 def _plans(
-    source: Path, embedder: Embedder, *, smoke: bool, seed: int, tell: Callable[[str], None]
+    source: Path,
+    embedder: Embedder,
+    schedule: Schedule,
+    *,
+    smoke: bool,
+    tell: Callable[[str], None],
 ) -> list[Plan]:
     """Return how the rounds are trained, each with what it reads."""
+    seed = schedule.seed
     if source.is_dir():
         amount = Amount(chats=40, share=0.01) if smoke else Amount()
         examples = default_examples(source, embedder, amount=amount, seed=seed, tell=tell)
@@ -89,15 +132,26 @@ def _plans(
     examples = checked(read_examples(source))
     if not all(example.negatives for example in examples):
         examples = mined(examples, embedder, count=NEGATIVES, seed=seed)
-    return [(Schedule(seed=seed, queries=8 if smoke else 16), examples)]
+    if smoke:
+        schedule = replace(schedule, steps=2, batch=4, max_length=32, looks=1)
+    return [(schedule, examples)]
 
 
-def _trained(base: Path, out: Path, plans: Sequence[Plan], tell: Callable[[str], None]) -> Trained:
+def _trained(
+    base: Path,
+    out: Path,
+    plans: Sequence[Plan],
+    *,
+    teacher: Teacher | None,
+    tell: Callable[[str], None],
+) -> Trained:
     """Train round by round, each from what the last one made; only the last is kept."""
     with tempfile.TemporaryDirectory() as between:
         for number, (schedule, examples) in enumerate(plans, 1):
             place = out if number == len(plans) else Path(between) / str(number)
-            done = train_cross_encoder(base, examples, place, schedule=schedule, tell=tell)
+            done = train_cross_encoder(
+                base, examples, place, schedule=schedule, teacher=teacher, tell=tell
+            )
             base = done.path
     return done
 
