@@ -93,16 +93,7 @@ def train_bi_encoder(
     chosen = tuning or Tuning()
     if out.exists() and any(out.iterdir()):
         raise InvalidInput(f"{out} is not empty; name a new directory")
-    train, held = split(checked(examples), chosen.held_out, chosen.seed)
-    if chosen.loss == "triplet":
-        train = with_negatives(train, tell)
-    require_teaching(
-        train, held, 2 * chosen.batch,
-        same=lambda example: example.query.casefold(), called="held-out questions",
-        each=NEEDS_WRONG if chosen.loss == "triplet" else "",
-    )  # fmt: skip
-    if chosen.loss != "triplet":
-        train = filled(train, chosen, tell)
+    train, held = _parts(examples, chosen, tell)
     model = _start(base, chosen)
     judge = _judge(train, held, chosen)
     before = float(judge(model)[MEASURE])
@@ -124,6 +115,26 @@ def train_bi_encoder(
     )
     write_report(Report(ABOUT, "nDCG@10", (before, after), tuned, train, chosen))
     return tuned
+
+
+def _parts(
+    examples: Sequence[Example], tuning: Tuning, tell: Tell
+) -> tuple[list[Example], list[Example]]:
+    """Return what is learnt from, with wrong passages as the loss wants them, and the held out.
+
+    Raises:
+        InvalidInput: the examples cannot teach.
+    """
+    train, held = split(checked(examples), tuning.held_out, tuning.seed)
+    triplet = tuning.loss == "triplet"
+    if triplet:
+        train = with_negatives(train, tell)
+    require_teaching(
+        train, held, 2 * tuning.batch,
+        same=lambda example: example.query.casefold(), called="held-out questions",
+        each=NEEDS_WRONG if triplet else "",
+    )  # fmt: skip
+    return train if triplet else filled(train, tuning, tell), held
 
 
 def with_negatives(train: Sequence[Example], tell: Tell) -> list[Example]:

@@ -107,12 +107,7 @@ def train_cross_encoder(
         raise InvalidInput("the loss distill, and no other, learns from a teacher; name both")
     if out.exists() and any(out.iterdir()):
         raise InvalidInput(f"{out} is not empty; name a new directory")
-    usable = [example for example in checked(examples) if example.negatives]
-    train, held = split(usable, chosen.held_out, chosen.seed)
-    require_teaching(
-        train, held, 2 * chosen.batch,
-        same=_same, called="held-out questions with their answers", each=NEEDS_WRONG,
-    )  # fmt: skip
+    train, held = _parts(examples, chosen)
     model = _start(base, chosen)
     before = mean_reciprocal_rank(model, held)
     tell(f"{len(train):,} lists to learn from, {len(held):,} held out, MRR {before:.3f}")
@@ -134,6 +129,21 @@ def train_cross_encoder(
     )
     write_report(Report(ABOUT, "MRR", (before, after), trained, train, chosen))
     return trained
+
+
+def _parts(examples: Sequence[Example], schedule: Schedule) -> tuple[list[Example], list[Example]]:
+    """Return what is learnt from and what is held out.
+
+    Raises:
+        InvalidInput: the examples cannot teach.
+    """
+    usable = [example for example in checked(examples) if example.negatives]
+    train, held = split(usable, schedule.held_out, schedule.seed)
+    require_teaching(
+        train, held, 2 * schedule.batch,
+        same=_same, called="held-out questions with their answers", each=NEEDS_WRONG,
+    )  # fmt: skip
+    return train, held
 
 
 def mean_reciprocal_rank(model: Any, examples: Sequence[Example]) -> float:

@@ -48,6 +48,19 @@ def mined(
     return done
 
 
+def completed(
+    examples: Sequence[Example], embedder: Embedder, *, count: int, seed: int
+) -> list[Example]:
+    """Return the examples, those that bring no negative with up to `count` mined ones."""
+    if not count or all(example.negatives for example in examples):
+        return list(examples)
+    found = mined(examples, embedder, count=count, seed=seed)
+    return [
+        given if given.negatives else with_mined
+        for given, with_mined in zip(examples, found, strict=True)
+    ]
+
+
 def from_chats(
     chats: Sequence[Chat], embedder: Embedder, *, count: int, seed: int
 ) -> list[Example]:

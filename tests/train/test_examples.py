@@ -11,7 +11,7 @@ from memory_core.embed.hashing import HashEmbedder
 from memory_core.errors import InvalidInput
 from memory_core.train.dialogue import Chat, asked, facts, read_chats
 from memory_core.train.examples import Example, checked, read_examples, split
-from memory_core.train.mining import from_chats, mined
+from memory_core.train.mining import completed, from_chats, mined
 
 CHAT = (
     'user 1 personas,user 2 personas,Best Generated Conversation\n"I have a dog.","I am a nurse."'
@@ -65,6 +65,17 @@ def test_mined_negatives_are_less_alike_than_the_answer() -> None:
     for example in mined(examples, HashEmbedder(dimension=128), count=3, seed=1):
         assert len(example.negatives) == 3
         assert example.positive not in example.negatives
+
+
+def test_given_negatives_stay_and_missing_ones_are_mined() -> None:
+    examples = [
+        Example(f"where is thing {n}", f"thing {n} is in box {n}", ("my own",) if n % 2 else ())
+        for n in range(20)
+    ]
+    done = completed(examples, HashEmbedder(dimension=128), count=3, seed=1)
+    assert all(example.negatives == ("my own",) for example in done[1::2])
+    assert all(len(example.negatives) == 3 for example in done[::2])
+    assert completed(examples, HashEmbedder(dimension=128), count=0, seed=1) == examples
 
 
 def test_groups_are_never_split() -> None:

@@ -41,6 +41,11 @@ class Session:
         """Print one value: as JSON if asked, else as text for people."""
         sys.stdout.write((dumps(value) if self.json else visible(text.rstrip("\n"))) + "\n")
 
+    def tell(self, text: str) -> None:
+        """Tell people how far a long verb is, on standard error."""
+        if not self.json:
+            sys.stderr.write(visible(text) + "\n")
+
     def table(self, rows: Iterable[Sequence[Any]], *headers: str) -> None:
         """Print a table, with lines and colours on a terminal, plain columns elsewhere."""
         from rich.console import Console

@@ -20,7 +20,8 @@ from memory_core.serve.cli.session import Session
 from memory_core.serving import reranker_of
 from memory_core.train.cross_encoder import Schedule, Teacher, Trained, train_cross_encoder
 from memory_core.train.examples import Example, checked, read_examples
-from memory_core.train.mining import mined
+from memory_core.train.losses import ListLoss
+from memory_core.train.mining import completed
 from memory_core.train.recipe import ROUNDS, Amount, default_examples, rounds
 
 app = typer.Typer(help="Train models for your memories.", no_args_is_help=True)
@@ -28,6 +29,13 @@ app = typer.Typer(help="Train models for your memories.", no_args_is_help=True)
 NEGATIVES = 5
 Plan = tuple[Schedule, Sequence[Example]]
 """How a round is trained and what it reads."""
+Recipe = Annotated[
+    Literal["default"] | None, typer.Option(help="A documented set of files in --data.")
+]
+Pairs = Annotated[Path | None, typer.Option(help="JSON lines with q, pos and maybe neg.")]
+Compact = Annotated[
+    bool, typer.Option("--compact", help="Also OUT/compact: one int8 ONNX file, to be shipped.")
+]
 
 
 @app.callback()
@@ -39,37 +47,24 @@ def training() -> None:
 def cross_encoder(
     context: typer.Context,
     out: Annotated[Path, typer.Argument(help="New directory for the model.")],
-    recipe: Annotated[
-        Literal["default"] | None, typer.Option(help="A documented set of files in --data.")
-    ] = None,
+    recipe: Recipe = None,
     data: Annotated[Path | None, typer.Option(help="Folder with the recipe's files.")] = None,
-    pairs: Annotated[
-        Path | None, typer.Option(help="JSON lines with q, pos and maybe neg.")
-    ] = None,
-    loss: Annotated[
-        Literal["listwise", "binary", "distill"], typer.Option(help="What is minimised.")
-    ] = "listwise",
-    teacher: Annotated[
-        str | None, typer.Option(help="Cross-encoder whose logits --loss distill learns.")
-    ] = None,
+    pairs: Pairs = None,
+    loss: Annotated[ListLoss, typer.Option(help="What is minimised.")] = "listwise",
+    teacher: Annotated[str | None, typer.Option(help="Whose logits --loss distill learns.")] = None,
     base: Annotated[str, typer.Option(help="Model to start from.")] = DEFAULT,
-    layers: Annotated[
-        int | None, typer.Option(min=1, help="Lowest layers of the base that are kept.")
-    ] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="Lowest layers to keep.")] = None,
     epochs: Annotated[float, typer.Option(help="Passes over the examples.")] = 1.0,
     batch: Annotated[int, typer.Option(min=2, help="Questions a step.")] = 16,
-    compact: Annotated[
-        bool, typer.Option("--compact", help="Also OUT/compact: one int8 ONNX file, to be shipped.")
-    ] = False,
+    compact: Compact = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="A few steps, to see it work.")] = False,
     seed: int = 7,
 ) -> None:
     """Train a cross-encoder on questions, their answers and hard wrong passages."""
     options: Session = context.obj
     source = _source(recipe, data, pairs)
-    schedule = Schedule(
-        loss=loss, layers=tuple(range(layers or 0)), epochs=epochs, batch=batch, seed=seed
-    )
+    kept = tuple(range(layers or 0))
+    schedule = Schedule(loss=loss, layers=kept, epochs=epochs, batch=batch, seed=seed)
     if recipe and schedule != Schedule(seed=seed):
         raise InvalidInput("the recipe fixes loss, layers, epochs and batch; leave them out")
     settings = load(options.home, options.settings)
@@ -77,20 +72,21 @@ def cross_encoder(
     cache = settings.models_dir.expanduser()
     start = resolve(base, cache_dir=cache, allow_download=settings.allow_download)
     embedder = make_embedder(DEFAULT, cache_dir=cache, allow_download=settings.allow_download)
-
-    def tell(text: str) -> None:
-        if not options.json:
-            typer.echo(text, err=True)
-
-    plans = _plans(source, embedder, schedule, smoke=smoke, tell=tell)
-    done = _trained(start.path, out, plans, teacher=judge, tell=tell)
+    plans = _plans(source, embedder, schedule, smoke=smoke, tell=options.tell)
+    done = _trained(start.path, out, plans, teacher=judge, tell=options.tell)
     if compact:
-        model = resolve(out.resolve(), cache_dir=cache)
-        file = write_compact(model, out / "compact", cache_dir=cache)
-        tell(f"{file}: {file.stat().st_size / 1e6:.1f} MB, sha256 {digest((file,))}")
+        file = write_compact(
+            resolve(out.resolve(), cache_dir=cache), out / "compact", cache_dir=cache
+        )
+        options.tell(f"{file}: {file.stat().st_size / 1e6:.1f} MB, sha256 {digest((file,))}")
+    _emit(options, done)
+
+
+def _emit(options: Session, done: Trained) -> None:
     told = (
         f"{done.examples:,} lists in {done.seconds:.0f} s: held-out mean reciprocal rank "
-        f"{done.mrr_before:.3f} before, {done.mrr:.3f} after; use it with reranker={str(out)!r}"
+        f"{done.mrr_before:.3f} before, {done.mrr:.3f} after\n"
+        f"use it: MEMORY_RERANKER={done.path}"
     )
     plain = {**asdict(done), "path": str(done.path)}
     plain.pop("history")
@@ -129,9 +125,7 @@ def _plans(
         examples = default_examples(source, embedder, amount=amount, seed=seed, tell=tell)
         read = [examples[:120]] if smoke else list(rounds(examples))
         return [(replace(how, seed=seed), lists) for how, lists in zip(ROUNDS, read, strict=False)]
-    examples = checked(read_examples(source))
-    if not all(example.negatives for example in examples):
-        examples = mined(examples, embedder, count=NEGATIVES, seed=seed)
+    examples = completed(checked(read_examples(source)), embedder, count=NEGATIVES, seed=seed)
     if smoke:
         schedule = replace(schedule, steps=2, batch=4, max_length=32, looks=1)
     return [(schedule, examples)]

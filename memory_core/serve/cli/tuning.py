@@ -20,7 +20,7 @@ from memory_core.train.bi_encoder import Tuned, Tuning, train_bi_encoder
 from memory_core.train.examples import Example, checked, read_examples
 from memory_core.train.journal_pairs import Shown, journal_pairs
 from memory_core.train.lora import Lora
-from memory_core.train.mining import mined
+from memory_core.train.mining import completed
 
 ALL = 10_000_000
 RECALLS = 20_000
@@ -69,14 +69,11 @@ def _tuned(
     cache = settings.models_dir.expanduser()
     start = resolve(base, cache_dir=cache, allow_download=settings.allow_download)
     if tuning.negatives and not all(example.negatives for example in examples):
-        embedder = make_embedder(base, cache_dir=cache)
-        examples = mined(checked(examples), embedder, count=tuning.negatives, seed=tuning.seed)
-
-    def tell(text: str) -> None:
-        if not options.json:
-            typer.echo(text, err=True)
-
-    return train_bi_encoder(start.path, examples, out, tuning=tuning, tell=tell)
+        examples = completed(
+            checked(examples), make_embedder(base, cache_dir=cache),
+            count=tuning.negatives, seed=tuning.seed,
+        )  # fmt: skip
+    return train_bi_encoder(start.path, examples, out, tuning=tuning, tell=options.tell)
 
 
 def _emit(options: Session, done: Tuned) -> None:
