@@ -85,6 +85,7 @@ def train_cross_encoder(
     out: Path,
     *,
     schedule: Schedule | None = None,
+    held: Sequence[Example] = (),
     teacher: Teacher | None = None,
     tell: Tell = lambda text: None,
 ) -> Trained:
@@ -95,6 +96,7 @@ def train_cross_encoder(
         examples: each with at least one negative; those without are left out.
         out: a directory that does not exist yet, or is empty.
         schedule: how; the defaults when None.
+        held: what it is judged by; a share of the examples, whole groups, when empty.
         teacher: whose logits are learnt, for the loss `distill` and no other.
         tell: told how far it is.
 
@@ -107,20 +109,20 @@ def train_cross_encoder(
         raise InvalidInput("the loss distill, and no other, learns from a teacher; name both")
     if out.exists() and any(out.iterdir()):
         raise InvalidInput(f"{out} is not empty; name a new directory")
-    train, held = _parts(examples, chosen)
+    train, judged = _parts(examples, held, chosen)
     model = _start(base, chosen)
-    before = mean_reciprocal_rank(model, held)
-    tell(f"{len(train):,} lists to learn from, {len(held):,} held out, MRR {before:.3f}")
+    before = mean_reciprocal_rank(model, judged)
+    tell(f"{len(train):,} lists to learn from, {len(judged):,} held out, MRR {before:.3f}")
     begun = time.monotonic()
     labels = _labels(train, teacher)
-    history = _fit(model, train, labels, held=held, schedule=chosen, out=out)
-    after = mean_reciprocal_rank(model, held)
+    history = _fit(model, train, labels, held=judged, schedule=chosen, out=out)
+    after = mean_reciprocal_rank(model, judged)
     model.save_pretrained(str(out), safe_serialization=True)
     trained = Trained(
         path=out,
         revision=resolve(out, cache_dir=out).revision,
         examples=len(train),
-        held_out=len(held),
+        held_out=len(judged),
         seconds=time.monotonic() - begun,
         weights=weights(model),
         history=history,
@@ -131,19 +133,23 @@ def train_cross_encoder(
     return trained
 
 
-def _parts(examples: Sequence[Example], schedule: Schedule) -> tuple[list[Example], list[Example]]:
+def _parts(
+    examples: Sequence[Example], held: Sequence[Example], schedule: Schedule
+) -> tuple[list[Example], list[Example]]:
     """Return what is learnt from and what is held out.
 
     Raises:
         InvalidInput: the examples cannot teach.
     """
-    usable = [example for example in checked(examples) if example.negatives]
-    train, held = split(usable, schedule.held_out, schedule.seed)
+    train = [example for example in checked(examples) if example.negatives]
+    judged = [example for example in held if example.negatives]
+    if not held:
+        train, judged = split(train, schedule.held_out, schedule.seed)
     require_teaching(
-        train, held, 2 * schedule.batch,
+        train, judged, 2 * schedule.batch,
         same=_same, called="held-out questions with their answers", each=NEEDS_WRONG,
     )  # fmt: skip
-    return train, held
+    return train, judged
 
 
 def mean_reciprocal_rank(model: Any, examples: Sequence[Example]) -> float:

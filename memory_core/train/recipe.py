@@ -16,7 +16,7 @@ from memory_core.errors import InvalidInput
 from memory_core.passage import dated
 from memory_core.train.cross_encoder import Schedule
 from memory_core.train.dialogue import NAMES, read_chats
-from memory_core.train.examples import Example, checked, read_examples
+from memory_core.train.examples import Example, checked, read_examples, split
 from memory_core.train.mining import from_chats, mined
 
 CHATS = ("Synthetic-Persona-Chat_valid.csv.gz", "Synthetic-Persona-Chat_test.csv.gz")
@@ -34,6 +34,7 @@ SECOND = {"qmsum_trainval": 400, "sktod": 400, "fairytaleqa": 150, "medquad": 10
 AGAIN = ("chat", "friendsqa_dev", "molweni_test")
 """Sources closest to memory: the second round repeats some of their lists, with all negatives."""
 REPEATED = 2600
+HELD_OUT = 0.05
 KEPT_LAYERS = (0, 1, 2)
 """Of MiniLM's six: a cross-encoder of three scores 64 pairs of 60 tokens in 100 ms on two cores."""
 ROUNDS = tuple(
@@ -90,8 +91,17 @@ def default_examples(
     return made
 
 
-def rounds(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    """Return what the first and the second round of the default recipe read.
+def parts(examples: Sequence[Example], *, seed: int) -> tuple[list[list[Example]], list[Example]]:
+    """Return what the rounds of the default recipe read, and what both are judged by.
+
+    Whole groups are held out of every round, so that the last figure is of lists never seen.
+    """
+    train, held = split(examples, HELD_OUT, seed)
+    return list(_rounds(train)), held
+
+
+def _rounds(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+    """Return what the first and the second round read.
 
     Four wrong passages are enough at first; the second round has all of them.
     """

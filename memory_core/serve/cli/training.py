@@ -22,13 +22,13 @@ from memory_core.train.cross_encoder import Schedule, Teacher, Trained, train_cr
 from memory_core.train.examples import Example, checked, read_examples
 from memory_core.train.losses import ListLoss
 from memory_core.train.mining import completed
-from memory_core.train.recipe import ROUNDS, Amount, default_examples, rounds
+from memory_core.train.recipe import ROUNDS, Amount, default_examples, parts
 
 app = typer.Typer(help="Train models for your memories.", no_args_is_help=True)
 
 NEGATIVES = 5
-Plan = tuple[Schedule, Sequence[Example]]
-"""How a round is trained and what it reads."""
+Plan = tuple[Schedule, Sequence[Example], Sequence[Example]]
+"""How a round is trained, what it reads, and what it is judged by."""
 Recipe = Annotated[
     Literal["default"] | None, typer.Option(help="A documented set of files in --data.")
 ]
@@ -123,12 +123,16 @@ def _plans(
     if source.is_dir():
         amount = Amount(chats=40, share=0.01) if smoke else Amount()
         examples = default_examples(source, embedder, amount=amount, seed=seed, tell=tell)
-        read = [examples[:120]] if smoke else list(rounds(examples))
-        return [(replace(how, seed=seed), lists) for how, lists in zip(ROUNDS, read, strict=False)]
+        read, held = parts(examples, seed=seed)
+        if smoke:
+            read = [read[0][:120]]
+        return [
+            (replace(how, seed=seed), lists, held) for how, lists in zip(ROUNDS, read, strict=False)
+        ]
     examples = completed(checked(read_examples(source)), embedder, count=NEGATIVES, seed=seed)
     if smoke:
         schedule = replace(schedule, steps=2, batch=4, max_length=32, looks=1)
-    return [(schedule, examples)]
+    return [(schedule, examples, ())]
 
 
 def _trained(
@@ -141,10 +145,10 @@ def _trained(
 ) -> Trained:
     """Train round by round, each from what the last one made; only the last is kept."""
     with tempfile.TemporaryDirectory() as between:
-        for number, (schedule, examples) in enumerate(plans, 1):
+        for number, (schedule, examples, held) in enumerate(plans, 1):
             place = out if number == len(plans) else Path(between) / str(number)
             done = train_cross_encoder(
-                base, examples, place, schedule=schedule, teacher=teacher, tell=tell
+                base, examples, place, schedule=schedule, held=held, teacher=teacher, tell=tell
             )
             base = done.path
     return done
