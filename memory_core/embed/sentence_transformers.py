@@ -4,8 +4,6 @@ torch is loaded by the first encode only. Nothing here reaches the network or ru
 own code.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Unpack, cast
 
 from memory_core.embed.base import Vectors, usable_vectors
@@ -13,6 +11,7 @@ from memory_core.embed.decoding import image_of, sound_of
 from memory_core.embed.local import LocalEmbedder, LocalOptions, PoolingOverride
 from memory_core.errors import EmbeddingFailed, ModelRejected
 from memory_core.media import Media
+from memory_core.models.quiet import no_bars
 from memory_core.models.resolve import ResolvedModel, verify
 
 
@@ -110,7 +109,7 @@ def _input(model: Any, media: Media, content: bytes) -> Any:
 def _load(resolved: ResolvedModel, device: str) -> Any:
     from sentence_transformers import SentenceTransformer
 
-    with _quiet():
+    with no_bars():
         return SentenceTransformer(
             str(resolved.path),
             device=device,
@@ -118,20 +117,6 @@ def _load(resolved: ResolvedModel, device: str) -> Any:
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the loading bar off the terminal, leaving the user's own setting as it was."""
-    from transformers.utils import logging
-
-    was_shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was_shown:
-            logging.enable_progress_bar()
 
 
 def _change(model: Any, pooling: PoolingOverride | None, normalise: bool) -> None:

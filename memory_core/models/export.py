@@ -18,6 +18,7 @@ import numpy as np
 
 from memory_core.errors import MissingExtra, ModelError, ModelRejected
 from memory_core.models.onnx_file import OnnxPlace, Precision
+from memory_core.models.quiet import no_bars
 from memory_core.models.resolve import ResolvedModel, verify
 from memory_core.models.weights import read_object
 
@@ -194,15 +195,11 @@ def _quiet(model: ResolvedModel) -> Iterator[None]:
     """Keep tracer warnings and loading bars off the terminal; map what the tools raise."""
     import logging
 
-    from transformers.utils import logging as bars
-
-    was_shown = bars.is_progress_bar_enabled()
-    bars.disable_progress_bar()
     root = logging.getLogger()
     kept = root.filters[:]
     root.addFilter(lambda record: "pre-processing" not in record.getMessage())
     try:
-        with warnings.catch_warnings():
+        with no_bars(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except (RuntimeError, ValueError, TypeError, KeyError, ImportError) as error:
@@ -212,5 +209,3 @@ def _quiet(model: ResolvedModel) -> Iterator[None]:
         ) from error
     finally:
         root.filters[:] = kept
-        if was_shown:
-            bars.enable_progress_bar()

@@ -15,8 +15,8 @@ from memory_core.errors import InvalidInput
 from memory_core.models.resolve import resolve
 from memory_core.train.card import Outcome, Report, write_report
 from memory_core.train.examples import NEEDS_WRONG, Example, checked, require_teaching, split
-from memory_core.train.fitting import History, Tell, arguments, device, run, steps_of
-from memory_core.train.lora import Lora, Weights, add_lora, merge_lora, weights
+from memory_core.train.fitting import History, Tell, arguments, device, hushed, run, steps_of
+from memory_core.train.lora import Lora, Weights, add_lora, merge_lora, trainer_of_added, weights
 from memory_core.train.losses import Loss, make_loss
 
 ABOUT = "A bi-encoder tuned for memory recall"
@@ -69,6 +69,7 @@ class Tuned(Outcome):
     ndcg: float
 
 
+@hushed()
 def train_bi_encoder(
     base: Path,
     examples: Sequence[Example],
@@ -194,6 +195,7 @@ def _start(base: Path, tuning: Tuning) -> Any:
         model_kwargs={"use_safetensors": True},
     )
     model.max_seq_length = min(tuning.max_length, model.max_seq_length)
+    model.model_card_data.generate_widget_examples = False  # the card is our own
     return model
 
 
@@ -242,10 +244,12 @@ def _fit(
     )
     from sentence_transformers.base.training_args import BatchSamplers
 
+    kind = SentenceTransformerTrainer
     if tuning.lora is not None:
         add_lora(model, tuning.lora)
+        kind = trainer_of_added(kind)
     counted = weights(model)
-    trainer = SentenceTransformerTrainer(
+    trainer = kind(
         model=model,
         args=arguments(
             SentenceTransformerTrainingArguments, tuning, steps_of(len(train), tuning),

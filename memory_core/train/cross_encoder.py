@@ -20,7 +20,7 @@ from memory_core.errors import InvalidInput
 from memory_core.models.resolve import resolve
 from memory_core.train.card import Outcome, Report, write_report
 from memory_core.train.examples import NEEDS_WRONG, Example, checked, require_teaching, split
-from memory_core.train.fitting import History, Tell, arguments, device, run, steps_of
+from memory_core.train.fitting import History, Tell, arguments, device, hushed, run, steps_of
 from memory_core.train.lora import weights
 from memory_core.train.losses import SURE, ListLoss, make_list_loss
 
@@ -79,6 +79,7 @@ class Trained(Outcome):
     mrr: float
 
 
+@hushed()
 def train_cross_encoder(
     base: Path,
     examples: Sequence[Example],

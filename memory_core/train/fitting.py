@@ -5,11 +5,15 @@ that it never sees, stops after `patience` looks without a better figure, and ke
 weights.
 """
 
+import logging
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
+
+from memory_core.models.quiet import no_bars
 
 NEVER = 1_000_000  # steps
 
@@ -72,6 +76,21 @@ def device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep what the libraries tell of loading and saving from the terminal; errors stay."""
+    talkers = [logging.getLogger(name) for name in ("transformers", "sentence_transformers")]
+    before = [talker.level for talker in talkers]
+    for talker in talkers:
+        talker.setLevel(logging.ERROR)
+    try:
+        with no_bars():
+            yield
+    finally:
+        for talker, level in zip(talkers, before, strict=True):
+            talker.setLevel(level)
 
 
 def steps_of(examples: int, pace: Paced) -> int:

@@ -67,3 +67,17 @@ def add_lora(model: Any, lora: Lora) -> None:
 def merge_lora(model: Any) -> None:
     """Add what was learnt to the model's own weights."""
     model[0].model = model[0].model.merge_and_unload()
+
+
+def trainer_of_added(kind: type[Any]) -> type[Any]:
+    """Return the trainer class, taught to load the best of its checkpoints of added weights.
+
+    Theirs loads a checkpoint as a model of its own, whose weights have other names; it logs that
+    it could not and goes on with the last.
+    """
+
+    class Trainer(kind):  # type: ignore[misc]
+        def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+            self.model[0].model.load_adapter(checkpoint_path, "default")
+
+    return Trainer

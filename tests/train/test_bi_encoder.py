@@ -10,7 +10,7 @@ from memory_core import MemoryHooks, open_memory
 from memory_core.embed.registry import make_embedder
 from memory_core.errors import InvalidInput
 from memory_core.serve.cli.tuning import pairs_of_store
-from memory_core.train.bi_encoder import Tuned, Tuning, filled, train_bi_encoder
+from memory_core.train.bi_encoder import MEASURE, Tuned, Tuning, filled, train_bi_encoder
 from memory_core.train.examples import Example, split
 from memory_core.train.journal_pairs import quoted
 from memory_core.train.lora import Lora
@@ -164,6 +164,17 @@ def test_lora_trains_few_weights_and_leaves_a_plain_model(small: Path, tmp_path:
     embedder = make_embedder(str(done.path), cache_dir=tmp_path, runtime="torch")
     base = make_embedder(str(small), cache_dir=tmp_path, runtime="torch")
     assert not np.allclose(embedder.encode_query("red car"), base.encode_query("red car"))
+
+
+def test_lora_keeps_the_best_look_as_full_tuning_does(small: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="the extra train is not installed")
+    done = tuned(
+        small, tmp_path / "out", lora=Lora(rank=8, dropout=0), epochs=2, looks=12, patience=3,
+        learning_rate=2e-2,
+    )  # fmt: skip
+    looks = [row[f"eval_{MEASURE}"] for row in done.history if f"eval_{MEASURE}" in row]
+    assert max(looks) > looks[-1], "the last look must not be the best, or this shows nothing"
+    assert done.ndcg == pytest.approx(max(looks), abs=1e-6)
 
 
 def test_bad_data_stops_before_the_first_step(small: Path, tmp_path: Path) -> None:
