@@ -195,7 +195,6 @@ def _start(base: Path, tuning: Tuning) -> Any:
         model_kwargs={"use_safetensors": True},
     )
     model.max_seq_length = min(tuning.max_length, model.max_seq_length)
-    model.model_card_data.generate_widget_examples = False  # the card is our own
     return model
 
 
