@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from memory_core.errors import InvalidInput
-from memory_core.interchange.base import Place, Record, fitting_name, joined_notes, key_of
-from memory_core.interchange.source import items
-from memory_core.interchange.times import written
+from memory_core.interchange.base import Place, Record, fitting_name, key_of
+from memory_core.interchange.source import dataset_rows, whole_rows
+from memory_core.interchange.times import written_or_note
 
 NAME = "locomo"
+WANTED = "LoCoMo sample (sample_id and conversation)"
 
 _SESSION = re.compile(r"session_(\d+)")
 _EVIDENCE = re.compile(r"D(\d+):(\d+)")  # evidence strings are untidy: "D8:6; D9:17", "D30:05"
@@ -64,14 +65,11 @@ def read_locomo(path: Path) -> Iterator[Record]:
     Raises:
         InvalidInput: the file as a whole cannot be read.
     """
-    for item in items(path):
-        if item.error is not None:
-            yield Place(item.position).failed(item.error)
-        elif (sample := _sample(item.value)) is None:
-            yield Place(item.position).failed(_no_sample(item.position))
+    for row in dataset_rows(path, recognises, WANTED):
+        if row.error is not None:
+            yield Place(row.position).failed(row.error)
         else:
-            for _, record in _turn_records(*sample):
-                yield record
+            yield from (record for _, record in _turn_records(row.value))
 
 
 def load_locomo(path: Path) -> tuple[LocomoConversation, ...]:
@@ -81,16 +79,14 @@ def load_locomo(path: Path) -> tuple[LocomoConversation, ...]:
         InvalidInput: for the first turn or question that is malformed: an evaluation on a part
             of the data would measure something else.
     """
-    loaded: list[LocomoConversation] = []
-    for item in items(path):
-        if item.error is not None:
-            raise InvalidInput(item.error)
-        if (sample := _sample(item.value)) is None or not isinstance(item.value, dict):
-            raise InvalidInput(_no_sample(item.position))
-        name, conversation = sample
-        turns = tuple(_turn(dia, record) for dia, record in _turn_records(name, conversation))
-        loaded.append(LocomoConversation(name, turns, questions(item.value, item.position)))
-    return tuple(loaded)
+    return tuple(
+        LocomoConversation(
+            str(row.value["sample_id"]),
+            tuple(_turn(dia, record) for dia, record in _turn_records(row.value)),
+            questions(row.value, row.position),
+        )
+        for row in whole_rows(path, recognises, WANTED)
+    )
 
 
 def questions(sample: Mapping[str, object], position: str) -> tuple[LocomoQuestion, ...]:
@@ -115,28 +111,29 @@ def shown(text: object, caption: object) -> object:
 
 def recognises(value: object) -> bool:
     """Say whether a file's value is one of the data set's samples."""
-    return _sample(value) is not None
+    if not isinstance(value, dict) or not isinstance(value.get("sample_id"), str | int):
+        return False
+    return isinstance(value.get("conversation"), dict)
 
 
-def _sample(value: object) -> tuple[str, Mapping[str, object]] | None:
-    if not isinstance(value, dict):
-        return None
-    name, conversation = value.get("sample_id"), value.get("conversation")
-    if isinstance(name, str | int) and isinstance(conversation, dict):
-        return str(name), conversation
-    return None
+def session_numbers(chat: Mapping[str, object]) -> list[int]:
+    """Return the numbers of a chat's sessions, ascending."""
+    return sorted(int(m[1]) for key in chat if (m := _SESSION.fullmatch(str(key))))
 
 
-def _turn_records(name: str, conversation: Mapping[str, object]) -> Iterator[tuple[str, Record]]:
-    numbers = sorted(int(m[1]) for key in conversation if (m := _SESSION.fullmatch(key)))
-    for number in numbers:
+def _turn_records(sample: Mapping[str, object]) -> Iterator[tuple[str, Record]]:
+    name, conversation = str(sample["sample_id"]), sample["conversation"]
+    if not isinstance(conversation, dict):
+        return
+    for number in session_numbers(conversation):
         session = f"session_{number}"
         place = Place(f"{name}/{session}", name)
         turns = conversation[session]
         if not isinstance(turns, list):
             yield "", place.failed(f"{place.position}: not a list of turns; repair it")
             continue
-        start, note = _start(conversation.get(f"{session}_date_time"), place.position)
+        said = conversation.get(f"{session}_date_time")
+        start, note = written_or_note(said, _TIME, f"{place.position} date", whose="session")
         for index, turn in enumerate(turns):
             at = None if start is None else start + timedelta(seconds=index)
             yield _turn_record(turn, place, at=at, note=note, index=index)
@@ -160,15 +157,6 @@ def _turn_record(
         occurred_at=at,
         key=key_of(NAME, place.conversation or "", dia),
     )
-
-
-def _start(value: object, where: str) -> tuple[datetime | None, str | None]:
-    if value is None:
-        return None, "the session has no date"
-    try:
-        return written(value, _TIME, f"{where} date"), "the time zone is unknown and taken as UTC"
-    except InvalidInput as error:
-        return None, joined_notes("the session's date is unreadable", str(error))
 
 
 def _turn(dia: str, record: Record) -> LocomoTurn:
@@ -195,7 +183,3 @@ def _question(entry: object, where: str) -> LocomoQuestion:
         category=category,
         evidence=tuple(dict.fromkeys(evidence)),
     )
-
-
-def _no_sample(position: str) -> str:
-    return f"{position}: no LoCoMo sample (sample_id and conversation); check the file's format"

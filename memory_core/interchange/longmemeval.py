@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from memory_core.errors import InvalidInput
-from memory_core.interchange.base import Place, Record, digest, joined_notes, key_of
-from memory_core.interchange.source import items
-from memory_core.interchange.times import written
+from memory_core.interchange.base import Place, Record, digest, key_of
+from memory_core.interchange.source import dataset_rows, whole_rows
+from memory_core.interchange.times import written, written_or_note
 
 NAME = "longmemeval"
+WANTED = "LongMemEval row (question_id, haystack_sessions)"
 
 _TIME = "%Y/%m/%d (%a) %H:%M"
 
@@ -54,13 +55,11 @@ def read_longmemeval(path: Path) -> Iterator[Record]:
     Raises:
         InvalidInput: the file as a whole cannot be read.
     """
-    for item in items(path):
-        if item.error is not None:
-            yield Place(item.position).failed(item.error)
-        elif not isinstance(item.value, dict) or not recognises(item.value):
-            yield Place(item.position).failed(_no_row(item.position))
+    for row in dataset_rows(path, recognises, WANTED):
+        if row.error is not None:
+            yield Place(row.position).failed(row.error)
         else:
-            yield from _haystack(item.value)
+            yield from _haystack(row.value)
 
 
 def load_longmemeval(path: Path) -> Iterator[LongMemEvalQuestion]:
@@ -70,12 +69,8 @@ def load_longmemeval(path: Path) -> Iterator[LongMemEvalQuestion]:
         InvalidInput: for the first row that is malformed: an evaluation on a part of the data
             would measure something else.
     """
-    for item in items(path):
-        if item.error is not None:
-            raise InvalidInput(item.error)
-        if not isinstance(item.value, dict) or not recognises(item.value):
-            raise InvalidInput(_no_row(item.position))
-        yield _question(item.value, item.position)
+    for row in whole_rows(path, recognises, WANTED):
+        yield _question(row.value, row.position)
 
 
 def recognises(value: object) -> bool:
@@ -98,7 +93,8 @@ def _haystack(row: Mapping[str, object]) -> Iterator[Record]:
         if not isinstance(session, list):
             yield place.failed(f"{place.position}: not a list of turns; repair it")
             continue
-        start, note = _start(dates[number] if number < len(dates) else None, place.position)
+        said = dates[number] if number < len(dates) else None
+        start, note = written_or_note(said, _TIME, f"{place.position} date", whose="session")
         for index, turn in enumerate(session):
             at = None if start is None else start + timedelta(seconds=index)
             where = place.within(f"turn {index}")
@@ -160,19 +156,6 @@ def _key(question: str, number: int, index: int) -> str:
     return key_of(NAME, digest(question), f"{session_name(number)}.{index}")
 
 
-def _start(value: object, where: str) -> tuple[datetime | None, str | None]:
-    if value is None:
-        return None, "the session has no date"
-    try:
-        return written(value, _TIME, f"{where} date"), "the time zone is unknown and taken as UTC"
-    except InvalidInput as error:
-        return None, joined_notes("the session's date is unreadable", str(error))
-
-
 def _list(row: Mapping[str, object], name: str) -> list[object]:
     value = row.get(name)
     return value if isinstance(value, list) else []
-
-
-def _no_row(position: str) -> str:
-    return f"{position}: no LongMemEval row (question_id, haystack_sessions); check the format"

@@ -5,20 +5,24 @@ LoCoMo, with `name` for the speakers, `clean_text` and a time for every turn, an
 the speakers' names stand for it. Turns that hold only an image without a caption are passed over.
 """
 
-import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 
 from memory_core.errors import InvalidInput
-from memory_core.interchange.base import Place, Record, fitting_name, joined_notes, key_of
-from memory_core.interchange.locomo import LocomoConversation, LocomoTurn, questions, shown
-from memory_core.interchange.source import items
-from memory_core.interchange.times import written
+from memory_core.interchange.base import Place, Record, fitting_name, key_of
+from memory_core.interchange.locomo import (
+    LocomoConversation,
+    LocomoTurn,
+    questions,
+    session_numbers,
+    shown,
+)
+from memory_core.interchange.source import dataset_rows, whole_rows
+from memory_core.interchange.times import written_or_note
 
 NAME = "realtalk"
+WANTED = "REALTALK chat (name and session_N)"
 
-_SESSION = re.compile(r"session_(\d+)")
 _TIME = "%d.%m.%Y, %H:%M:%S"
 
 
@@ -28,14 +32,11 @@ def read_realtalk(path: Path) -> Iterator[Record]:
     Raises:
         InvalidInput: the file as a whole cannot be read.
     """
-    for item in items(path):
-        if item.error is not None:
-            yield Place(item.position).failed(item.error)
-        elif not isinstance(item.value, dict) or not recognises(item.value):
-            yield Place(item.position).failed(_no_chat(item.position))
+    for row in dataset_rows(path, recognises, WANTED):
+        if row.error is not None:
+            yield Place(row.position).failed(row.error)
         else:
-            for _, record in _turns(item.value):
-                yield record
+            yield from (record for _, record in _turns(row.value))
 
 
 def load_realtalk(path: Path) -> tuple[LocomoConversation, ...]:
@@ -44,23 +45,21 @@ def load_realtalk(path: Path) -> tuple[LocomoConversation, ...]:
     Raises:
         InvalidInput: for the first turn or question that is malformed.
     """
-    loaded = []
-    for item in items(path):
-        if item.error is not None:
-            raise InvalidInput(item.error)
-        if not isinstance(item.value, dict) or not recognises(item.value):
-            raise InvalidInput(_no_chat(item.position))
-        turns = tuple(turn for turn in map(_turn, _turns(item.value)) if turn is not None)
-        name = _conversation(item.value)
-        loaded.append(LocomoConversation(name, turns, questions(item.value, item.position)))
-    return tuple(loaded)
+    return tuple(
+        LocomoConversation(
+            _conversation(row.value),
+            tuple(turn for turn in map(_turn, _turns(row.value)) if turn is not None),
+            questions(row.value, row.position),
+        )
+        for row in whole_rows(path, recognises, WANTED)
+    )
 
 
 def recognises(value: object) -> bool:
     """Say whether a file's value is a chat of this form."""
     if not isinstance(value, dict) or not isinstance(value.get("name"), dict):
         return False
-    return any(_SESSION.fullmatch(str(key)) for key in value)
+    return bool(session_numbers(value))
 
 
 def _conversation(chat: Mapping[str, object]) -> str:
@@ -71,8 +70,7 @@ def _conversation(chat: Mapping[str, object]) -> str:
 
 def _turns(chat: Mapping[str, object]) -> Iterator[tuple[str, Record]]:
     name = _conversation(chat)
-    numbers = sorted(int(m[1]) for key in chat if (m := _SESSION.fullmatch(str(key))))
-    for number in numbers:
+    for number in session_numbers(chat):
         session = f"session_{number}"
         place = Place(f"{name}/{session}", name)
         turns = chat[session]
@@ -92,7 +90,8 @@ def _record(turn: object, place: Place, session: str, *, index: int) -> tuple[st
     text = shown(turn.get("clean_text", turn.get("text")), turn.get("blip_caption"))
     if isinstance(text, str) and not text.strip():
         return dia, where.skipped("no text in the turn")
-    at, note = _time(turn.get("date_time"), where.position)
+    said = turn.get("date_time")
+    at, note = written_or_note(said, _TIME, f"{where.position} date", whose="turn")
     return dia, where.record(
         note,
         text=text,
@@ -105,15 +104,6 @@ def _record(turn: object, place: Place, session: str, *, index: int) -> tuple[st
     )
 
 
-def _time(value: object, where: str) -> tuple[datetime | None, str | None]:
-    if value is None:
-        return None, "the turn has no date"
-    try:
-        return written(value, _TIME, f"{where} date"), "the time zone is unknown and taken as UTC"
-    except InvalidInput as error:
-        return None, joined_notes("the turn's date is unreadable", str(error))
-
-
 def _turn(turn: tuple[str, Record]) -> LocomoTurn | None:
     dia, record = turn
     if record.error is not None:
@@ -124,7 +114,3 @@ def _turn(turn: tuple[str, Record]) -> LocomoTurn | None:
     if draft.key is None or draft.session is None or draft.speaker is None:
         raise InvalidInput(f"{record.position}: a turn without speaker; repair it")
     return LocomoTurn(dia, draft.key, draft.session, draft.speaker, draft.text, draft.occurred_at)
-
-
-def _no_chat(position: str) -> str:
-    return f"{position}: no REALTALK chat (name and session_N); check the file's format"

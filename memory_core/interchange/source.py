@@ -8,7 +8,7 @@ import codecs
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,47 @@ def items(path: Path) -> Iterator[Item]:
         InvalidInput: unreadable, damaged gzip, or a JSON document that is malformed or cut off.
     """
     yield from line_items(path) if _holds_lines(path) else _document_items(path)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One JSON object of a data set, or why there is none."""
+
+    position: str
+    value: Mapping[str, object]
+    error: str | None = None
+
+
+def dataset_rows(path: Path, fits: Callable[[object], bool], wanted: str) -> Iterator[Row]:
+    """Yield the objects of a data set's file; what is no such object says so.
+
+    Args:
+        path: the file.
+        fits: says whether a value is one of the data set's objects.
+        wanted: what an object is, for the error.
+
+    Raises:
+        InvalidInput: as `items` does.
+    """
+    for item in items(path):
+        if item.error is None and isinstance(item.value, dict) and fits(item.value):
+            yield Row(item.position, item.value)
+        else:
+            no = f"{item.position}: no {wanted}; check the file's format"
+            yield Row(item.position, {}, item.error or no)
+
+
+def whole_rows(path: Path, fits: Callable[[object], bool], wanted: str) -> Iterator[Row]:
+    """Yield the objects of a data set's file, all of them or none.
+
+    Raises:
+        InvalidInput: also for the first value that is no such object: an evaluation on a part of
+            the data would measure something else.
+    """
+    for row in dataset_rows(path, fits, wanted):
+        if row.error is not None:
+            raise InvalidInput(row.error)
+        yield row
 
 
 def line_items(path: Path) -> Iterator[Item]:

@@ -40,6 +40,25 @@ def written(text: object, pattern: str, where: str) -> datetime:
         raise InvalidInput(f"{where}={text!r} is not a time like {pattern!r}; repair it") from error
 
 
+def written_or_note(
+    value: object, pattern: str, where: str, *, whose: str
+) -> tuple[datetime | None, str]:
+    """Return a time as `written` does, or none, and what has to be noted about it.
+
+    Args:
+        value: what the format says.
+        pattern: as `strptime` has it.
+        where: the time's place, for the note.
+        whose: what has the time: "session" or "turn".
+    """
+    if value is None:
+        return None, f"the {whose} has no date"
+    try:
+        return written(value, pattern, where), "the time zone is unknown and taken as UTC"
+    except InvalidInput as error:
+        return None, f"the {whose}'s date is unreadable; {error}"
+
+
 def _seconds(value: int | float) -> float:
     if abs(value) >= _MICROSECONDS_FROM:
         return value / 1_000_000
