@@ -11,6 +11,7 @@ from memory_core.evals.abstention import curve_of
 from memory_core.evals.intervals import Interval, bootstrap, wilson
 from memory_core.evals.result import OVERALL, Result, Row
 from memory_core.evals.task import Level
+from memory_core.wording import counted
 
 METRICS: Mapping[Level, tuple[str, ...]] = {
     "turn": (
@@ -135,7 +136,8 @@ def _head(result: Result) -> str:
     settings = ", ".join(f"{name}={value}" for name, value in result.settings.items())
     lines = [
         f"# {result.task}: {result.data}{', pooled' if result.pooled else ''}",
-        f"{kept}; {result.memories:,} memories in {result.haystacks} namespaces.",
+        f"{kept}; {counted(result.memories)} in "
+        f"{counted(result.haystacks, 'namespace', 'namespaces')}.",
         f"Embedder {result.embedder}; reranker {result.reranker or 'none'}; "
         f"settings: {settings or 'defaults'}; k={result.k}, "
         f"deadline {f'{result.deadline_ms:g} ms' if result.deadline_ms else 'none'}; "

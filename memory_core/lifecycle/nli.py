@@ -15,6 +15,7 @@ import numpy as np
 
 from memory_core.config import NLI, Settings
 from memory_core.errors import ModelNotFound, ModelRejected
+from memory_core.journal.turns import asks
 from memory_core.lifecycle.conflicts import READ, ConflictDetector, Rule, Statement
 from memory_core.models.resolve import ResolvedModel, resolve
 from memory_core.models.weights import read_object
@@ -116,7 +117,7 @@ def labels_of(model: ResolvedModel) -> list[str]:
 
 
 def _comparable(one: str, two: str) -> bool:
-    if "?" in one[:READ] or "?" in two[:READ]:
+    if asks(one[:READ]) or asks(two[:READ]):
         return False
     first, second = Statement.of(one), Statement.of(two)
     ours, theirs = first.words | first.numbers, second.words | second.numbers
