@@ -22,6 +22,9 @@ from memory_core.train.losses import Loss, make_loss
 ABOUT = "A bi-encoder tuned for memory recall"
 MEASURE = "held-out_cosine_ndcg@10"
 TRIES = 50
+FASTER = 50
+"""Chosen on a held-out fifth of SciFact's training questions: nDCG@10 .741 untuned, .770 with 25
+times the rate of full tuning, .784 with 50 times."""
 DISTRACTORS = 300
 """Passages of the training part among which the held-out questions must find theirs."""
 
@@ -38,7 +41,7 @@ class Tuning:
     negatives: int = 1
     """Hard negatives an example brings; the triplet loss takes the first."""
     learning_rate: float = 2e-5
-    """Of full tuning; LoRA starts at zero and takes ten times as much."""
+    """Of full tuning; LoRA starts at zero and takes `FASTER` times as much."""
     warmup: float = 0.1
     """Share of the steps."""
     max_length: int = 128
@@ -57,7 +60,7 @@ class Tuning:
     @property
     def rate(self) -> float:
         """The learning rate that is used."""
-        return self.learning_rate * (10 if self.lora else 1)
+        return self.learning_rate * (FASTER if self.lora else 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
