@@ -170,7 +170,7 @@ def test_lora_keeps_the_best_look_as_full_tuning_does(small: Path, tmp_path: Pat
     pytest.importorskip("peft", reason="the extra train is not installed")
     done = tuned(
         small, tmp_path / "out", lora=Lora(rank=8, dropout=0), epochs=2, looks=12, patience=3,
-        learning_rate=4e-3,
+        learning_rate=2e-2,
     )  # fmt: skip
     looks = [row[f"eval_{MEASURE}"] for row in done.history if f"eval_{MEASURE}" in row]
     assert max(looks) > looks[-1], "the last look must not be the best, or this shows nothing"
