@@ -15,6 +15,7 @@ split leave stale copies behind, which no later deletion reaches.
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from subprocess import SubprocessError
@@ -33,6 +34,11 @@ from memory_core.media import Media
 from memory_core.types import Receipt, from_micros
 
 logger = logging.getLogger(__name__)
+
+SETTLING = 5.0
+"""Seconds in which what is left may still go. An index that is being built anew holds rows of this
+process's memory, an erased vector among them, until it blanks them; a search that falls between
+sees them. What is there after that time stays in the receipt."""
 
 Redact = Callable[[set[int], Sequence[str]], int]
 """Removes recordings that saw these versions or quote these texts; returns how many."""
@@ -201,7 +207,11 @@ def _proof(
     texts = [text for one in doomed.values() for text in one.texts]
     vectors = [vector for one in doomed.values() for vector in one.vectors]
     try:
-        return clean(), residue(journal, texts, vectors, media)
+        notes = clean()
+        until = time.monotonic() + SETTLING
+        while (left := residue(journal, texts, vectors, media)) and time.monotonic() < until:
+            time.sleep(0.1)
+        return notes, left
     except (MemoryCoreError, OSError, SubprocessError, ValueError) as error:
         logger.warning("an erasure is not cleaned up yet: %s", type(error).__name__)
         told = f"files were not cleaned or not searched ({error}); opening the store does it"

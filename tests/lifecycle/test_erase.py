@@ -1,6 +1,7 @@
 """Erasure: what it leaves, what its receipt tells of others, how a crash inside it ends."""
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from memory_core.errors import NotFound, NotStored
 from memory_core.journal import database, erase, waiting
 from memory_core.journal.database import Database
 from memory_core.journal.erase import live_values
+from memory_core.lifecycle import erase as lifecycle_erase
 from memory_core.lifecycle import search
 from memory_core.lifecycle.erase import faults_of
 from memory_core.lifecycle.residue import count_in_files
@@ -58,12 +60,27 @@ def test_a_longer_live_text_is_no_residue(tmp_path: Path) -> None:
         assert memory.erase(memory.store("I like green tea").id).residue == 0
 
 
-def test_a_copy_beside_the_store_is_residue(tmp_path: Path) -> None:
+def test_a_copy_beside_the_store_is_residue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle_erase, "SETTLING", 0.2)
     with open_memory(tmp_path, embedder="hash") as memory:
         gone = memory.store("The combination is 7341 to the left")
         memory.journal.database.checkpoint()
         shutil.copy(tmp_path / "journal.db", tmp_path / "copy.db")
         assert memory.erase(gone.id).residue > 0
+
+
+def test_what_goes_while_an_index_is_built_anew_is_no_residue(tmp_path: Path) -> None:
+    with open_memory(tmp_path, embedder="hash") as memory:
+        gone = memory.store("The combination is 7341 to the left")
+        built = tmp_path / "being-built"
+        built.write_bytes(b"rows: The combination is 7341 to the left")
+        blanking = threading.Timer(0.5, built.unlink)
+        blanking.start()
+        receipt = memory.erase(gone.id)
+        blanking.join()
+    assert receipt.residue == 0
 
 
 def test_opening_finishes_what_a_crash_cut_short(

@@ -14,6 +14,7 @@ import pytest
 from memory_core import Draft, open_memory
 from memory_core.errors import InvalidInput, InvalidMedia, KeyReused, NotFound, StoreDamaged
 from memory_core.interchange.transfer import export_jsonl, import_records, surviving
+from memory_core.lifecycle import erase as lifecycle_erase
 from memory_core.lifecycle.backup import backup, restore
 from memory_core.lifecycle.checking import deep_faults
 from memory_core.lifecycle.media import content_of
@@ -136,7 +137,10 @@ def test_equal_files_of_two_namespaces_know_nothing_of_each_other(tmp_path: Path
         assert content_of(ben, theirs.id) == png()
 
 
-def test_a_copy_of_an_erased_file_is_residue(tmp_path: Path) -> None:
+def test_a_copy_of_an_erased_file_is_residue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle_erase, "SETTLING", 0.2)
     with open_memory(tmp_path, embedder="hash") as memory:
         noise = wav(1.0)
         stored = memory.store("a recording", audio=noise)
