@@ -14,11 +14,13 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from memory_core.errors import InvalidInput
 from memory_core.interchange.source import line_items
 
 _STS_SCORE, _STS_FIRST = 4, 5
+N = TypeVar("N", int, float)
 Qrels = dict[str, dict[str, int]]
 
 
@@ -71,8 +73,8 @@ def read_retrieval(directory: Path, split: str = "test") -> Retrieval:
         where = f"{path.name}:{number + 1}"
         if len(cells) != 3 or cells[0] not in asked or cells[1] not in corpus:
             raise InvalidInput(f"{where}: {cells} is no query, document and score of this set")
-        if (grade := _number(cells[2], where)) > 0:
-            qrels.setdefault(cells[0], {})[cells[1]] = round(grade)
+        if (grade := _number(cells[2], where, int)) > 0:
+            qrels.setdefault(cells[0], {})[cells[1]] = grade
     return Retrieval(corpus, {name: asked[name] for name in qrels}, qrels)
 
 
@@ -84,7 +86,7 @@ def read_pairs(directory: Path) -> Pairs:
         cells = line.split("\t")
         if len(cells) < _STS_FIRST + 2:
             raise InvalidInput(f"{path.name}:{number}: no score and two sentences; repair it")
-        score = _number(cells[_STS_SCORE], f"{path.name}:{number}")
+        score = _number(cells[_STS_SCORE], f"{path.name}:{number}", float)
         rows.append((cells[_STS_FIRST], cells[_STS_FIRST + 1], score))
     if not rows:
         raise InvalidInput(f"{path.name} is empty; copy it again")
@@ -123,15 +125,14 @@ def _field(row: Mapping[str, object], name: str, where: str) -> str:
     return value
 
 
-def _number(cell: str, where: str) -> float:
+def _number(cell: str, where: str, kind: type[N]) -> N:
     """Return what a cell says; NaN would make every figure of a set NaN."""
     try:
-        value = float(cell)
+        if math.isfinite(value := kind(cell)):
+            return value
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InvalidInput(f"{where}: the score {cell!r} is no number; repair the row")
-    return value
+        pass
+    raise InvalidInput(f"{where}: the score {cell!r} is no number; repair the row")
 
 
 def _cells(path: Path, delimiter: str) -> Iterator[list[str]]:

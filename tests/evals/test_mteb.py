@@ -54,6 +54,7 @@ def test_files_are_read_and_bad_ones_named(tmp_path: Path) -> None:
         sts.write_text(f"a\tb\tc\td\t{score}\tone\ttwo\n")
         with pytest.raises(InvalidInput, match=rf"sts-test\.csv:1: the score '{score}'"):
             read_pairs(data / "stsb")
+    for score in ("nan", "high", "inf", "1.5"):
         (data / "scifact" / "qrels" / "test.tsv").write_text(f"q1\td1\t{score}\n")
         with pytest.raises(InvalidInput, match=rf"test\.tsv:1: the score '{score}'"):
             read_retrieval(data / "scifact")
