@@ -74,13 +74,13 @@ def trained(small: Path, out: Path, teacher: Teacher | None = None, **changes: o
 
 @pytest.fixture(scope="module")
 def judge(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return trained(small, tmp_path_factory.mktemp("judge") / "out")
+    return trained(small, tmp_path_factory.mktemp("judge") / "out", epochs=3)
 
 
 def test_it_learns_and_is_a_cross_encoder_as_any_other(judge: Trained) -> None:
     assert judge.mrr > 0.9 > judge.mrr_before
     losses = [row["loss"] for row in judge.history if "loss" in row]
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.3 * losses[0]
     from memory_core.recall.rerank_torch import CrossEncoderReranker
 
     scores = CrossEncoderReranker(judge.path).score(
