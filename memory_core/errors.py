@@ -162,3 +162,16 @@ class MissingExtra(MemoryCoreError, ImportError):
         super().__init__(f"{package!r} is not installed; run: pip install 'memory-core[{extra}]'")
         self.package = package
         self.extra = extra
+
+
+def require_extra(extra: str, *packages: str) -> None:
+    """Refuse what needs packages that are not installed, before anything is done.
+
+    Raises:
+        MissingExtra: naming the first that is missing, and the extra that brings it.
+    """
+    from importlib.util import find_spec
+
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtra(package, extra)

@@ -8,7 +8,6 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from memory_core.errors import InvalidInput, MissingExtra
+from memory_core.errors import InvalidInput, require_extra
 from memory_core.evals.intervals import Difference
 from memory_core.evals.ir_data import Retrieval, read_labelled, read_pairs, read_retrieval
 from memory_core.evals.metrics import found
@@ -87,9 +86,7 @@ def judge(trial: Trial) -> Judged:
         MissingExtra: mteb is not installed.
         InvalidInput: an unknown task, or files that are not there or malformed.
     """
-    for package in ("mteb", "datasets"):
-        if find_spec(package) is None:
-            raise MissingExtra(package, "evals")
+    require_extra("evals", "mteb", "datasets")
     os.environ["HF_HUB_OFFLINE"] = "1"  # read when its libraries are imported
     chosen = _chosen(trial.tasks)
     models = models_of(trial.settings, trial.vectors)

@@ -82,7 +82,7 @@ def load_locomo(path: Path) -> tuple[LocomoConversation, ...]:
     return tuple(
         LocomoConversation(
             str(row.value["sample_id"]),
-            tuple(_turn(dia, record) for dia, record in _turn_records(row.value)),
+            tuple(turn_of(dia, record) for dia, record in _turn_records(row.value)),
             questions(row.value, row.position),
         )
         for row in whole_rows(path, recognises, WANTED)
@@ -159,7 +159,12 @@ def _turn_record(
     )
 
 
-def _turn(dia: str, record: Record) -> LocomoTurn:
+def turn_of(dia: str, record: Record) -> LocomoTurn:
+    """Return the turn of a record.
+
+    Raises:
+        InvalidInput: it has none, or nobody says it.
+    """
     draft = record.draft
     if draft is None:
         raise InvalidInput(record.error or f"{record.position}: no turn; repair it")

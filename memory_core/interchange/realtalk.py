@@ -8,14 +8,13 @@ the speakers' names stand for it. Turns that hold only an image without a captio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from memory_core.errors import InvalidInput
 from memory_core.interchange.base import Place, Record, fitting_name, key_of
 from memory_core.interchange.locomo import (
     LocomoConversation,
-    LocomoTurn,
     questions,
     session_numbers,
     shown,
+    turn_of,
 )
 from memory_core.interchange.source import dataset_rows, whole_rows
 from memory_core.interchange.times import written_or_note
@@ -48,7 +47,7 @@ def load_realtalk(path: Path) -> tuple[LocomoConversation, ...]:
     return tuple(
         LocomoConversation(
             _conversation(row.value),
-            tuple(turn for turn in map(_turn, _turns(row.value)) if turn is not None),
+            tuple(turn_of(dia, record) for dia, record in _turns(row.value) if _says(record)),
             questions(row.value, row.position),
         )
         for row in whole_rows(path, recognises, WANTED)
@@ -104,13 +103,6 @@ def _record(turn: object, place: Place, session: str, *, index: int) -> tuple[st
     )
 
 
-def _turn(turn: tuple[str, Record]) -> LocomoTurn | None:
-    dia, record = turn
-    if record.error is not None:
-        raise InvalidInput(record.error)
-    draft = record.draft
-    if draft is None:
-        return None
-    if draft.key is None or draft.session is None or draft.speaker is None:
-        raise InvalidInput(f"{record.position}: a turn without speaker; repair it")
-    return LocomoTurn(dia, draft.key, draft.session, draft.speaker, draft.text, draft.occurred_at)
+def _says(record: Record) -> bool:
+    """Tell whether a record is a turn or a fault, and not one that was passed over."""
+    return record.draft is not None or record.error is not None

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from memory_core.errors import InvalidInput, ModelError, ModelRejected
+from memory_core.errors import ModelError, ModelRejected
 from memory_core.models.export import export
+from memory_core.models.layout import require_new
 from memory_core.models.own_file import FILE
 from memory_core.models.resolve import ResolvedModel
 
@@ -34,8 +35,7 @@ def compact(model: ResolvedModel, out: Path, *, cache_dir: Path) -> Path:
         ModelRejected: the model cannot be exported, or has no table of word vectors.
         ModelError: the file cannot be written.
     """
-    if out.exists() and any(out.iterdir()):
-        raise InvalidInput(f"{out} is not empty; name a new directory")
+    require_new(out)
     source = export(model, cache_dir=cache_dir, precision="int8")
     import onnx
 

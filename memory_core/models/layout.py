@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from memory_core.errors import InvalidInput
 from memory_core.models.weights import MODULES, read_modules, read_object
 
 _PLAIN_LIMIT = 512  # tokens; what BERT-like models have when no file says otherwise
@@ -19,6 +20,16 @@ _LEGACY_POOLING = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
+
+
+def require_new(out: Path) -> None:
+    """Refuse to write a model over something.
+
+    Raises:
+        InvalidInput: the directory holds something.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise InvalidInput(f"{out} is not empty; name a new directory")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from memory_core.errors import InvalidInput
+from memory_core.models.layout import require_new
 from memory_core.models.resolve import resolve
 from memory_core.train.card import Outcome, Report, write_report
 from memory_core.train.examples import NEEDS_WRONG, Example, checked, require_teaching, split
-from memory_core.train.fitting import History, Tell, arguments, device, hushed, run, steps_of
+from memory_core.train.fitting import History, Pace, Tell, arguments, device, hushed, run, steps_of
 from memory_core.train.lora import Lora, Weights, add_lora, merge_lora, trainer_of_added, weights
 from memory_core.train.losses import Loss, make_loss
 
@@ -27,34 +27,20 @@ DISTRACTORS = 300
 """Passages of the training part among which the held-out questions must find theirs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tuning:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning(Pace):
     """How a bi-encoder is tuned."""
 
     loss: Loss = "infonce"
     lora: Lora | None = None
     """None trains every weight."""
-    epochs: float = 3.0
-    batch: int = 16
     negatives: int = 1
     """Hard negatives an example brings; the triplet loss takes the first."""
+    epochs: float = 3.0
     learning_rate: float = 1e-4
     """Of full tuning; LoRA starts at zero and takes `FASTER` times as much. How both were chosen
     stands in docs/tuning.md."""
-    warmup: float = 0.1
-    """Share of the steps."""
-    max_length: int = 128
-    """Tokens of a text that training reads."""
     held_out: float = 0.1
-    """Share of the groups (documents, sessions) that training never sees."""
-    looks: int = 4
-    """How often the held-out part is measured."""
-    patience: int = 2
-    """Looks without a better figure after which it stops; the best weights are kept."""
-    seed: int = 7
-    bf16: bool = True
-    steps: int | None = None
-    """Most steps, whatever the epochs say."""
 
     @property
     def rate(self) -> float:
@@ -94,8 +80,7 @@ def train_bi_encoder(
         MissingExtra: LoRA without peft.
     """
     chosen = tuning or Tuning()
-    if out.exists() and any(out.iterdir()):
-        raise InvalidInput(f"{out} is not empty; name a new directory")
+    require_new(out)
     train, held = _parts(examples, chosen, tell)
     model = _start(base, chosen)
     judge = _judge(train, held, chosen)

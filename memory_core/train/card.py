@@ -29,6 +29,12 @@ class Outcome:
     weights: Weights
     history: History = field(default=(), repr=False)
 
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON takes it, without what the trainer logged."""
+        told = {**asdict(self), "path": str(self.path)}
+        del told["history"]
+        return told
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

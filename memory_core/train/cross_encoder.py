@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory_core.errors import InvalidInput
+from memory_core.models.layout import require_new
 from memory_core.models.resolve import resolve
 from memory_core.train.card import Outcome, Report, write_report
 from memory_core.train.examples import NEEDS_WRONG, Example, checked, require_teaching, split
-from memory_core.train.fitting import History, Tell, arguments, device, hushed, run, steps_of
+from memory_core.train.fitting import History, Pace, Tell, arguments, device, hushed, run, steps_of
 from memory_core.train.lora import weights
 from memory_core.train.losses import SURE, ListLoss, make_list_loss
 
@@ -34,40 +35,19 @@ Teacher = Callable[[str, Sequence[str]], NDArray[np.float32]]
 """Gives one logit a passage, as a reranker's `score`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How a cross-encoder is trained; the defaults take about an hour on two cores."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule(Pace):
+    """How a cross-encoder is trained; the defaults take about an hour on two cores.
+
+    A batch counts questions, each with its answer and its negatives.
+    """
 
     loss: ListLoss = "listwise"
-    epochs: float = 1.0
-    batch: int = 16
-    """Questions a step; each brings its answer and its negatives."""
-    learning_rate: float = 5e-5
-    warmup: float = 0.1
-    """Share of the steps."""
-    max_length: int = 128
-    """Tokens of question and passage together that training reads."""
-    held_out: float = 0.05
-    """Share of the groups (documents, sessions) that training never sees."""
-    looks: int = 4
-    """How often the held-out part is measured."""
-    patience: int = 2
-    """Looks without a better figure after which it stops; the best weights are kept."""
-    seed: int = 7
     layers: tuple[int, ...] = ()
     """Which layers of the base are kept, from 0; all when empty."""
     freeze_words: bool = False
     """Whether the word vectors stay as they are: half of a small model's weights, half of the
     optimiser's time."""
-    bf16: bool = True
-    """Half-precision products; two to three times as fast where the processor has them."""
-    steps: int | None = None
-    """Most steps, whatever the epochs say."""
-
-    @property
-    def rate(self) -> float:
-        """The learning rate that is used."""
-        return self.learning_rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +88,7 @@ def train_cross_encoder(
     chosen = schedule or Schedule()
     if (chosen.loss == "distill") != (teacher is not None):
         raise InvalidInput("the loss distill, and no other, learns from a teacher; name both")
-    if out.exists() and any(out.iterdir()):
-        raise InvalidInput(f"{out} is not empty; name a new directory")
+    require_new(out)
     train, judged = _parts(examples, held, chosen)
     model = _start(base, chosen)
     before = mean_reciprocal_rank(model, judged)

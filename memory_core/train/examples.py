@@ -13,6 +13,9 @@ from pathlib import Path
 
 from memory_core.errors import InvalidInput
 
+NEEDS_WRONG = ", each with neg, its wrong passages"
+"""What an error says of examples whose loss compares with wrong passages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -77,9 +80,6 @@ def checked(examples: Iterable[Example]) -> list[Example]:
     if not kept:
         raise InvalidInput("no example is left to train on; give questions with their answers")
     return kept
-
-
-NEEDS_WRONG = ", each with neg, its wrong passages"
 
 
 def require_teaching(

@@ -10,8 +10,9 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 from memory_core.models.quiet import no_bars
 
@@ -22,53 +23,45 @@ History = tuple[dict[str, float], ...]
 """What the trainer logged: loss and measure by step."""
 
 
-class Paced(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
     """Settings that every training has."""
 
-    @property
-    def epochs(self) -> float:
-        """Passes over the examples."""
-        ...
-
-    @property
-    def batch(self) -> int:
-        """Examples a step."""
-        ...
+    epochs: float = 1.0
+    """Passes over the examples."""
+    batch: int = 16
+    """Examples a step."""
+    learning_rate: float = 5e-5
+    """Highest; it rises over the warm-up and then falls to zero."""
+    warmup: float = 0.1
+    """Share of the steps over which the rate rises."""
+    max_length: int = 128
+    """Tokens of an input that training reads."""
+    held_out: float = 0.05
+    """Share of the groups (documents, sessions) that training never sees."""
+    looks: int = 4
+    """How often the held-out part is measured."""
+    patience: int = 2
+    """Looks without a better figure after which it stops; the best weights are kept."""
+    seed: int = 7
+    """Fixes split, order and start."""
+    bf16: bool = True
+    """Half-precision products; two to three times as fast where the processor has them."""
+    steps: int | None = None
+    """Most steps, whatever the epochs say."""
 
     @property
     def rate(self) -> float:
-        """Highest learning rate; it rises over the warm-up and then falls to zero."""
-        ...
+        """The learning rate that is used."""
+        return self.learning_rate
 
-    @property
-    def warmup(self) -> float:
-        """Share of the steps over which the rate rises."""
-        ...
 
-    @property
-    def looks(self) -> int:
-        """How often the held-out part is measured."""
-        ...
+P = TypeVar("P", bound=Pace)
 
-    @property
-    def patience(self) -> int:
-        """Looks without a better figure after which it stops."""
-        ...
 
-    @property
-    def seed(self) -> int:
-        """Fixes order and start."""
-        ...
-
-    @property
-    def bf16(self) -> bool:
-        """Half-precision products; two to three times as fast where the processor has them."""
-        ...
-
-    @property
-    def steps(self) -> int | None:
-        """Most steps, whatever the epochs say."""
-        ...
+def to_try(pace: P) -> P:
+    """Return the settings with two small steps, to see that they work."""
+    return replace(pace, steps=2, batch=4, max_length=32, looks=1)
 
 
 def device() -> str:
@@ -93,14 +86,14 @@ def hushed() -> Iterator[None]:
             talker.setLevel(level)
 
 
-def steps_of(examples: int, pace: Paced) -> int:
+def steps_of(examples: int, pace: Pace) -> int:
     """Return how many steps a training takes."""
     wanted = max(1, round(pace.epochs * examples / pace.batch))
     return min(wanted, pace.steps or NEVER)
 
 
 def arguments(
-    kind: Callable[..., Any], pace: Paced, steps: int, *, out: Path, measure: str, **more: Any
+    kind: Callable[..., Any], pace: Pace, steps: int, *, out: Path, measure: str, **more: Any
 ) -> Any:
     """Return the trainer's arguments.
 
@@ -137,7 +130,7 @@ def arguments(
     )
 
 
-def run(trainer: Any, pace: Paced, out: Path) -> History:
+def run(trainer: Any, pace: Pace, out: Path) -> History:
     """Train to the end, leave the best weights in the model, and return what was logged."""
     from transformers import EarlyStoppingCallback, PrinterCallback
 

@@ -34,7 +34,6 @@ SECOND = {"qmsum_trainval": 400, "sktod": 400, "fairytaleqa": 150, "medquad": 10
 AGAIN = ("chat", "friendsqa_dev", "molweni_test")
 """Sources closest to memory: the second round repeats some of their lists, with all negatives."""
 REPEATED = 2600
-HELD_OUT = 0.05
 KEPT_LAYERS = (0, 1, 2)
 """Of MiniLM's six: a cross-encoder of three scores 64 pairs of 60 tokens in 100 ms on two cores."""
 ROUNDS = tuple(
@@ -96,7 +95,7 @@ def parts(examples: Sequence[Example], *, seed: int) -> tuple[list[list[Example]
 
     Whole groups are held out of every round, so that the last figure is of lists never seen.
     """
-    train, held = split(examples, HELD_OUT, seed)
+    train, held = split(examples, ROUNDS[0].held_out, seed)
     return list(_rounds(train)), held
 
 

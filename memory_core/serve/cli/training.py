@@ -2,8 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from importlib.util import find_spec
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +11,7 @@ import typer
 from memory_core.config import Settings, changed, load
 from memory_core.embed.base import Embedder
 from memory_core.embed.registry import make_embedder
-from memory_core.errors import InvalidInput, MissingExtra
+from memory_core.errors import InvalidInput, require_extra
 from memory_core.models.compact import compact as write_compact
 from memory_core.models.resolve import DEFAULT, resolve
 from memory_core.models.weights import digest
@@ -20,6 +19,7 @@ from memory_core.serve.cli.session import Session
 from memory_core.serving import reranker_of
 from memory_core.train.cross_encoder import Schedule, Teacher, Trained, train_cross_encoder
 from memory_core.train.examples import Example, checked, read_examples
+from memory_core.train.fitting import to_try
 from memory_core.train.losses import ListLoss
 from memory_core.train.mining import completed
 from memory_core.train.recipe import ROUNDS, Amount, default_examples, parts
@@ -88,9 +88,7 @@ def _emit(options: Session, done: Trained) -> None:
         f"{done.mrr_before:.3f} before, {done.mrr:.3f} after\n"
         f"use it: MEMORY_RERANKER={done.path}"
     )
-    plain = {**asdict(done), "path": str(done.path)}
-    plain.pop("history")
-    options.emit(plain, told)
+    options.emit(done.plain(), told)
 
 
 def _teacher(settings: Settings, loss: str, name: str | None) -> Teacher | None:
@@ -131,7 +129,7 @@ def _plans(
         ]
     examples = completed(checked(read_examples(source)), embedder, count=NEGATIVES, seed=seed)
     if smoke:
-        schedule = replace(schedule, steps=2, batch=4, max_length=32, looks=1)
+        schedule = to_try(schedule)
     return [(schedule, examples, ())]
 
 
@@ -161,9 +159,7 @@ def _source(recipe: str | None, data: Path | None, pairs: Path | None) -> Path:
         InvalidInput: neither or both are named, or there is no such place.
         MissingExtra: what trains is not installed.
     """
-    for package in ("datasets", "accelerate"):
-        if find_spec(package) is None:
-            raise MissingExtra(package, "train")
+    require_extra("train", "datasets", "accelerate")
     if (recipe is None) == (pairs is None):
         raise InvalidInput("name one of --recipe and --pairs, and --data with a recipe")
     place = pairs if recipe is None else data

@@ -1,15 +1,13 @@
 """`memory train bi-encoder`: tune the embedding model on question files or on the store itself."""
 
-from dataclasses import asdict, replace
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from memory_core.config import load
 from memory_core.embed.registry import make_embedder
-from memory_core.errors import InvalidInput, MissingExtra
+from memory_core.errors import InvalidInput, require_extra
 from memory_core.journal.lexical import indexed
 from memory_core.manager import MemoryManager
 from memory_core.models.resolve import DEFAULT, resolve
@@ -18,8 +16,10 @@ from memory_core.replay.recording import Recordings
 from memory_core.serve.cli.session import Session
 from memory_core.train.bi_encoder import Tuned, Tuning, train_bi_encoder
 from memory_core.train.examples import Example, checked, read_examples
+from memory_core.train.fitting import to_try
 from memory_core.train.journal_pairs import Shown, journal_pairs
 from memory_core.train.lora import Lora
+from memory_core.train.losses import Loss
 from memory_core.train.mining import completed
 
 ALL = 10_000_000
@@ -36,9 +36,7 @@ def bi_encoder(
     own: Annotated[
         bool, typer.Option("--from-store", help="What this store's recalls and links teach.")
     ] = False,
-    loss: Annotated[
-        Literal["infonce", "cached-infonce", "triplet"], typer.Option(help="What is minimised.")
-    ] = "infonce",
+    loss: Annotated[Loss, typer.Option(help="What is minimised.")] = "infonce",
     lora: Annotated[bool, typer.Option("--lora", help="Train a few added weights only.")] = False,
     base: Annotated[str, typer.Option(help="Model to start from.")] = DEFAULT,
     epochs: Annotated[float, typer.Option(help="Passes over the examples.")] = 3.0,
@@ -50,7 +48,7 @@ def bi_encoder(
 ) -> None:
     """Tune a bi-encoder so that questions find the passages that answer them."""
     options: Session = context.obj
-    _require(lora)
+    require_extra("train", "datasets", "accelerate", *(("peft",) if lora else ()))
     if (pairs is None) != own:
         raise InvalidInput("name one of --pairs FILE and --from-store")
     tuning = Tuning(
@@ -58,7 +56,7 @@ def bi_encoder(
         negatives=negatives, max_length=max_length,
     )  # fmt: skip
     if smoke:
-        tuning = replace(tuning, steps=2, batch=4, max_length=32, looks=1)
+        tuning = to_try(tuning)
     _emit(options, _tuned(options, base, _examples(options, pairs), tuning=tuning, out=out))
 
 
@@ -68,11 +66,10 @@ def _tuned(
     settings = load(options.home, options.settings)
     cache = settings.models_dir.expanduser()
     start = resolve(base, cache_dir=cache, allow_download=settings.allow_download)
-    if tuning.negatives and not all(example.negatives for example in examples):
-        examples = completed(
-            checked(examples), make_embedder(base, cache_dir=cache),
-            count=tuning.negatives, seed=tuning.seed,
-        )  # fmt: skip
+    examples = completed(
+        checked(examples), make_embedder(base, cache_dir=cache),
+        count=tuning.negatives, seed=tuning.seed,
+    )  # fmt: skip
     return train_bi_encoder(start.path, examples, out, tuning=tuning, tell=options.tell)
 
 
@@ -82,9 +79,7 @@ def _emit(options: Session, done: Tuned) -> None:
         f"weights: held-out nDCG@10 {done.ndcg_before:.3f} before, {done.ndcg:.3f} after\n"
         f"use it: memory migrate --to {done.path}"
     )
-    plain = {**asdict(done), "path": str(done.path)}
-    plain.pop("history")
-    options.emit(plain, told)
+    options.emit(done.plain(), told)
 
 
 def _examples(options: Session, pairs: Path | None) -> list[Example]:
@@ -118,9 +113,3 @@ def pairs_of_store(memory: MemoryManager) -> list[Example]:
         for one in played
     ]  # fmt: skip
     return journal_pairs(shown, memory.journal.entries(), texts)
-
-
-def _require(lora: bool) -> None:
-    for package in ("datasets", "accelerate", *(("peft",) if lora else ())):
-        if find_spec(package) is None:
-            raise MissingExtra(package, "train")
