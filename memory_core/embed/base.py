@@ -106,6 +106,13 @@ class MediaEmbedder(Embedder, Protocol):
         ...
 
 
+def prepare(embedder: Embedder) -> None:
+    """Have an embedder that can write what lets every later process load it fast."""
+    write = getattr(embedder, "prepare", None)
+    if write is not None:
+        write()
+
+
 def modalities_of(embedder: Embedder) -> frozenset[str]:
     """Return what an embedder takes: `text`, and what it says beyond that."""
     able = as_media_embedder(embedder)

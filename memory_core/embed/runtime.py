@@ -22,7 +22,7 @@ from memory_core.embed.base import (
 from memory_core.embed.local import LocalOptions
 from memory_core.embed.onnx import OnnxEmbedder, unsuited
 from memory_core.embed.sentence_transformers import SentenceTransformerEmbedder
-from memory_core.errors import ModelError
+from memory_core.errors import MissingExtra, ModelError
 from memory_core.forking import keep_open
 from memory_core.media import Media
 from memory_core.models.resolve import ResolvedModel
@@ -92,6 +92,13 @@ class PreferringEmbedder:
     def encode_query(self, text: str) -> Vectors:
         """Return the `(d,)` float32 vector of one query."""
         return self._chosen().encode_query(text)
+
+    def prepare(self) -> None:
+        """Export the file if it is missing or damaged; where that cannot be, torch serves."""
+        try:
+            self._onnx.load()
+        except (ModelError, MissingExtra) as error:
+            _log.info("%s is not exported: %s", self._onnx.fingerprint, error)
 
     @property
     def modalities(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ from memory_core.embed.base import (
     Vectors,
     encode_media,
     modalities_of,
+    prepare,
 )
 from memory_core.errors import EmbeddingFailed, InvalidSetting
 from memory_core.media import Media
@@ -60,6 +61,10 @@ class Truncated:
     def encode_query(self, text: str) -> Vectors:
         """Return the `(dimension,)` vector of one query."""
         return self._cut(self._embedder.encode_query(text))
+
+    def prepare(self) -> None:
+        """Have the other embedder write what lets it load fast."""
+        prepare(self._embedder)
 
     @property
     def modalities(self) -> frozenset[str]:

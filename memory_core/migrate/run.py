@@ -8,7 +8,7 @@ from typing import Any
 
 from memory_core.build import Opening, opened
 from memory_core.config import load
-from memory_core.embed.base import CANARY, Embedder
+from memory_core.embed.base import CANARY, Embedder, prepare
 from memory_core.errors import EmbeddingFailed, InvalidInput, NotFound
 from memory_core.journal.home import home_of
 from memory_core.journal.serving import KnownModel, known_models, read_serving
@@ -89,6 +89,8 @@ def migrate(
         raise InvalidInput(f"least overlap {wanted.least_overlap} is not in 0..1; 0 asks for none")
     with _target(path, namespace, to, settings or {}) as memory:
         before = _serving(memory)
+        tell("reading the model")
+        prepare(memory.parts.embedder)
         embedded = _fill(memory, tell)
         if before is None or before.digest == memory.parts.embedder.fingerprint.digest:
             told = "the namespace has no other vectors" if before is None else "it serves already"

@@ -11,6 +11,7 @@ import pytest
 
 from memory_core.bench import models as bench
 from memory_core.bench.figure import Run
+from memory_core.embed.base import prepare
 from memory_core.embed.onnx import OnnxEmbedder, unsuited
 from memory_core.embed.registry import make_embedder
 from memory_core.embed.runtime import PreferringEmbedder, local_embedder
@@ -140,6 +141,30 @@ def test_a_damaged_file_is_refused_and_torch_serves(
     with pytest.raises(ModelRejected, match="memory models export all-MiniLM-L6-v2"):
         place.read()
     auto = PreferringEmbedder(OnnxEmbedder(resolved, own_cache), minilm)
+    assert np.array_equal(auto.encode_query("tea"), minilm.encode_query("tea"))
+
+
+@pytest.mark.parametrize("dimensions", [None, 64])
+def test_auto_exports_when_it_is_told_to_prepare(
+    resolved: ResolvedModel, own_cache: Path, dimensions: int | None
+) -> None:
+    OnnxPlace(resolved, own_cache).path.unlink()
+    auto = make_embedder(str(resolved.path), cache_dir=own_cache, dimensions=dimensions)
+    prepare(auto)
+    assert exported(resolved, own_cache) == ("float32", "int8")
+
+
+def test_a_full_disk_leaves_auto_with_torch(
+    resolved: ResolvedModel, own_cache: Path, monkeypatch: pytest.MonkeyPatch,
+    minilm: SentenceTransformerEmbedder,
+) -> None:  # fmt: skip
+    def full(model: ResolvedModel, file: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    OnnxPlace(resolved, own_cache).path.unlink()
+    monkeypatch.setattr(exporting, "_trace", full)
+    auto = PreferringEmbedder(OnnxEmbedder(resolved, own_cache), minilm)
+    auto.prepare()
     assert np.array_equal(auto.encode_query("tea"), minilm.encode_query("tea"))
 
 
