@@ -22,7 +22,9 @@ from memory_core.train.losses import Loss, make_loss
 ABOUT = "A bi-encoder tuned for memory recall"
 MEASURE = "held-out_cosine_ndcg@10"
 TRIES = 50
-FASTER = 10
+RATE = 1e-4
+LORA_RATE = 1e-3
+"""What is added starts at zero."""
 DISTRACTORS = 300
 """Passages of the training part among which the held-out questions must find theirs."""
 
@@ -37,15 +39,12 @@ class Tuning(Pace):
     negatives: int = 1
     """Hard negatives an example brings; the triplet loss takes the first."""
     epochs: float = 3.0
-    learning_rate: float = 1e-4
-    """Of full tuning; LoRA starts at zero and takes `FASTER` times as much. How both were chosen
-    stands in docs/tuning.md."""
     held_out: float = 0.1
 
     @property
-    def rate(self) -> float:
-        """The learning rate that is used."""
-        return self.learning_rate * (FASTER if self.lora else 1)
+    def usual_rate(self) -> float:
+        """How both were chosen stands in docs/tuning.md."""
+        return LORA_RATE if self.lora else RATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

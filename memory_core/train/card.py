@@ -10,7 +10,7 @@ from typing import Any
 from memory_core.errors import MissingExtra
 from memory_core.figures import saved_figure
 from memory_core.train.examples import Example
-from memory_core.train.fitting import History
+from memory_core.train.fitting import History, Pace
 from memory_core.train.lora import Weights
 
 CARD, LOG, CURVES = "README.md", "training.json", "curves.png"
@@ -47,8 +47,7 @@ class Report:
     """Of the held-out part, before and after."""
     outcome: Outcome
     train: Sequence[Example]
-    settings: Any
-    """The dataclass of its settings."""
+    settings: Pace
 
 
 def write_report(report: Report) -> None:
@@ -87,7 +86,8 @@ def _card(report: Report) -> str:
     before, after = report.figures
     sources = Counter(example.source or "unnamed" for example in report.train)
     counted = "\n".join(f"| {name} | {number:,} |" for name, number in sorted(sources.items()))
-    settings = "\n".join(f"| {name} | {value} |" for name, value in asdict(report.settings).items())
+    named = {**asdict(report.settings), "learning_rate": report.settings.rate}
+    settings = "\n".join(f"| {name} | {value} |" for name, value in named.items())
     return f"""# {report.about}
 
 Held-out {report.measure}: {before:.3f} before, {after:.3f} after

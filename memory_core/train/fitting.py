@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from memory_core.errors import InvalidInput
 from memory_core.models.quiet import no_bars
 
 NEVER = 1_000_000  # steps
+RATE = 5e-5
 
 Tell = Callable[[str], None]
 History = tuple[dict[str, float], ...]
@@ -31,8 +33,8 @@ class Pace:
     """Passes over the examples."""
     batch: int = 16
     """Examples a step."""
-    learning_rate: float = 5e-5
-    """Highest; it rises over the warm-up and then falls to zero."""
+    learning_rate: float | None = None
+    """Highest; it rises over the warm-up and then falls to zero. `usual_rate` when None."""
     warmup: float = 0.1
     """Share of the steps over which the rate rises."""
     max_length: int = 128
@@ -50,10 +52,25 @@ class Pace:
     steps: int | None = None
     """Most steps, whatever the epochs say."""
 
+    def __post_init__(self) -> None:
+        for name, value, least, most in (
+            ("epochs", self.epochs, 0, 1e6),
+            ("batch", self.batch, 1, 1e6),
+            ("learning rate", self.rate, 0, 1),
+            ("max length", self.max_length, 1, 1e6),
+        ):
+            if not least < value < most:
+                raise InvalidInput(f"{name} {value:g} is not between {least} and {most:g}")
+
+    @property
+    def usual_rate(self) -> float:
+        """The learning rate where none is named."""
+        return RATE
+
     @property
     def rate(self) -> float:
         """The learning rate that is used."""
-        return self.learning_rate
+        return self.usual_rate if self.learning_rate is None else self.learning_rate
 
 
 P = TypeVar("P", bound=Pace)

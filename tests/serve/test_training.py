@@ -24,8 +24,12 @@ def test_wrong_requests_are_named(tmp_path: Path) -> None:
     ):
         told = run("train", "cross-encoder", out, "--pairs", str(pairs), *wrong, home=home, code=1)
         assert why in told
+    for verb, setting in (("cross-encoder", "--epochs"), ("bi-encoder", "--learning-rate")):
+        told = run("train", verb, out, "--pairs", str(pairs), setting, "nan", home=home, code=1)
+        assert setting.strip("-").replace("-", " ") in told
     recipe = ("--recipe", "default", "--data", str(tmp_path))
-    for wrong in (("--loss", "binary"), ("--epochs", "2"), ("--layers", "3")):
+    fixed = {"--loss": "binary", "--epochs": "2", "--layers": "3", "--learning-rate": "1e-3"}
+    for wrong in fixed.items():
         told = run("train", "cross-encoder", out, *recipe, *wrong, home=home, code=1)
         assert "the recipe fixes" in told
     assert not Path(out).exists()

@@ -158,7 +158,7 @@ def test_one_group_takes_its_own_answers_and_no_wrong_passage_stays_none() -> No
 
 def test_lora_trains_few_weights_and_leaves_a_plain_model(small: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="the extra train is not installed")
-    done = tuned(small, tmp_path / "out", lora=Lora(rank=4), steps=2)
+    done = tuned(small, tmp_path / "out", lora=Lora(rank=4), steps=2, learning_rate=5e-2)
     assert 0 < done.weights.share < 0.02
     assert not list(done.path.glob("adapter*"))
     embedder = make_embedder(str(done.path), cache_dir=tmp_path, runtime="torch")
@@ -170,7 +170,7 @@ def test_lora_keeps_the_best_look_as_full_tuning_does(small: Path, tmp_path: Pat
     pytest.importorskip("peft", reason="the extra train is not installed")
     done = tuned(
         small, tmp_path / "out", lora=Lora(rank=8, dropout=0), epochs=2, looks=12, patience=3,
-        learning_rate=2e-2,
+        learning_rate=2e-1,
     )  # fmt: skip
     looks = [row[f"eval_{MEASURE}"] for row in done.history if f"eval_{MEASURE}" in row]
     assert max(looks) > looks[-1], "the last look must not be the best, or this shows nothing"

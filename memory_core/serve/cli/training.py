@@ -16,6 +16,7 @@ from memory_core.models.compact import compact as write_compact
 from memory_core.models.resolve import DEFAULT, resolve
 from memory_core.models.weights import digest
 from memory_core.serve.cli.session import Session
+from memory_core.serve.cli.tuning import Rate
 from memory_core.serving import reranker_of
 from memory_core.train.cross_encoder import Schedule, Teacher, Trained, train_cross_encoder
 from memory_core.train.examples import Example, checked, read_examples
@@ -56,6 +57,7 @@ def cross_encoder(
     layers: Annotated[int | None, typer.Option(min=1, help="Lowest layers to keep.")] = None,
     epochs: Annotated[float, typer.Option(help="Passes over the examples.")] = 1.0,
     batch: Annotated[int, typer.Option(min=2, help="Questions a step.")] = 16,
+    learning_rate: Rate = None,
     compact: Compact = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="A few steps, to see it work.")] = False,
     seed: int = 7,
@@ -64,9 +66,11 @@ def cross_encoder(
     options: Session = context.obj
     source = _source(recipe, data, pairs)
     kept = tuple(range(layers or 0))
-    schedule = Schedule(loss=loss, layers=kept, epochs=epochs, batch=batch, seed=seed)
+    schedule = Schedule(
+        loss=loss, layers=kept, epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed
+    )
     if recipe and schedule != Schedule(seed=seed):
-        raise InvalidInput("the recipe fixes loss, layers, epochs and batch; leave them out")
+        raise InvalidInput("the recipe fixes loss, layers, epochs, batch and rate; leave them out")
     settings = load(options.home, options.settings)
     judge = _teacher(settings, loss, teacher)
     cache = settings.models_dir.expanduser()

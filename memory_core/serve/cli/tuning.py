@@ -23,6 +23,9 @@ from memory_core.train.losses import Loss
 from memory_core.train.mining import completed
 
 ALL = 10_000_000
+Rate = Annotated[
+    float | None, typer.Option(help="Highest learning rate; the training's own when left out.")
+]
 RECALLS = 20_000
 """Recordings that are read."""
 
@@ -41,6 +44,7 @@ def bi_encoder(
     base: Annotated[str, typer.Option(help="Model to start from.")] = DEFAULT,
     epochs: Annotated[float, typer.Option(help="Passes over the examples.")] = 3.0,
     batch: Annotated[int, typer.Option(min=2, help="Examples a step.")] = 16,
+    learning_rate: Rate = None,
     negatives: Annotated[int, typer.Option(min=0, help="Hard wrong passages an example.")] = 1,
     max_length: Annotated[int, typer.Option(help="Tokens of a text that are read.")] = 128,
     smoke: Annotated[bool, typer.Option("--smoke", help="Two steps, to see it work.")] = False,
@@ -53,7 +57,7 @@ def bi_encoder(
         raise InvalidInput("name one of --pairs FILE and --from-store")
     tuning = Tuning(
         loss=loss, lora=Lora() if lora else None, epochs=epochs, batch=batch, seed=seed,
-        negatives=negatives, max_length=max_length,
+        negatives=negatives, max_length=max_length, learning_rate=learning_rate,
     )  # fmt: skip
     if smoke:
         tuning = to_try(tuning)
