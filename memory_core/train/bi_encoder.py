@@ -15,7 +15,17 @@ from memory_core.models.layout import require_new
 from memory_core.models.resolve import resolve
 from memory_core.train.card import Outcome, Report, write_report
 from memory_core.train.examples import NEEDS_WRONG, Example, checked, require_teaching, split
-from memory_core.train.fitting import History, Pace, Tell, arguments, device, hushed, run, steps_of
+from memory_core.train.fitting import (
+    History,
+    Pace,
+    Tell,
+    arguments,
+    device,
+    hushed,
+    run,
+    steps_of,
+    without_examples,
+)
 from memory_core.train.lora import Lora, Weights, add_lora, merge_lora, trainer_of_added, weights
 from memory_core.train.losses import Loss, make_loss
 
@@ -181,7 +191,7 @@ def _start(base: Path, tuning: Tuning) -> Any:
         model_kwargs={"use_safetensors": True},
     )
     model.max_seq_length = min(tuning.max_length, model.max_seq_length)
-    return model
+    return without_examples(model)
 
 
 def _judge(train: Sequence[Example], held: Sequence[Example], tuning: Tuning) -> Any:

@@ -21,7 +21,17 @@ from memory_core.models.layout import require_new
 from memory_core.models.resolve import resolve
 from memory_core.train.card import Outcome, Report, write_report
 from memory_core.train.examples import NEEDS_WRONG, Example, checked, require_teaching, split
-from memory_core.train.fitting import History, Pace, Tell, arguments, device, hushed, run, steps_of
+from memory_core.train.fitting import (
+    History,
+    Pace,
+    Tell,
+    arguments,
+    device,
+    hushed,
+    run,
+    steps_of,
+    without_examples,
+)
 from memory_core.train.lora import weights
 from memory_core.train.losses import SURE, ListLoss, make_list_loss
 
@@ -97,7 +107,7 @@ def train_cross_encoder(
     labels = _labels(train, teacher)
     history = _fit(model, train, labels, held=judged, schedule=chosen, out=out)
     after = mean_reciprocal_rank(model, judged)
-    model.save_pretrained(str(out), safe_serialization=True)
+    model.save_pretrained(str(out), safe_serialization=True, create_model_card=False)
     trained = Trained(
         path=out,
         revision=resolve(out, cache_dir=out).revision,
@@ -206,7 +216,7 @@ def _start(base: Path, schedule: Schedule) -> Any:
         model.config.num_hidden_layers = len(kept)
     if schedule.freeze_words:
         body.embeddings.word_embeddings.weight.requires_grad = False
-    return model
+    return without_examples(model)
 
 
 def _rows(

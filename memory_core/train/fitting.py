@@ -103,6 +103,12 @@ def hushed() -> Iterator[None]:
             talker.setLevel(level)
 
 
+def without_examples(model: Any) -> Any:
+    """Return the model, told not to seek examples, under a bar, for a card that is not written."""
+    model.model_card_data.widget = [{"text": ""}]
+    return model
+
+
 def steps_of(examples: int, pace: Pace) -> int:
     """Return how many steps a training takes."""
     wanted = max(1, round(pace.epochs * examples / pace.batch))
