@@ -11,6 +11,9 @@ from typing import Any
 
 from memory_core.errors import MissingExtra
 
+_UNUSED = "pooler"
+"""BERT's head for classification, which no pooling of tokens reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lora:
@@ -19,8 +22,8 @@ class Lora:
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.05
-    modules: tuple[str, ...] = ("query", "key", "value", "dense")
-    """Linear layers, by the end of their names, as BERT calls them."""
+    modules: tuple[str, ...] = ()
+    """Layers by the ends of their names; every linear layer and the word vectors when empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,23 @@ def add_lora(model: Any, lora: Lora) -> None:
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=list(lora.modules),
+        target_modules=list(lora.modules) or _layers(model[0].model),
     )
     with warnings.catch_warnings():  # peft asks transformers under a name that is going away
         warnings.simplefilter("ignore", FutureWarning)
         model[0].model = get_peft_model(model[0].model, config)
+
+
+def _layers(transformer: Any) -> list[str]:
+    """Return the names of the word vectors and of the linear layers that make a token's vector."""
+    from torch.nn import Linear
+
+    words = transformer.get_input_embeddings()
+    return [
+        name
+        for name, layer in transformer.named_modules()
+        if (layer is words or isinstance(layer, Linear)) and not name.startswith(_UNUSED)
+    ]
 
 
 def merge_lora(model: Any) -> None:

@@ -13,7 +13,7 @@ from memory_core.serve.cli.tuning import pairs_of_store
 from memory_core.train.bi_encoder import MEASURE, Tuned, Tuning, filled, train_bi_encoder
 from memory_core.train.examples import Example, split
 from memory_core.train.journal_pairs import quoted
-from memory_core.train.lora import Lora
+from memory_core.train.lora import Lora, add_lora
 
 COLOURS = ("red", "blue", "green", "white")
 THINGS = ("car", "house", "lamp", "boat", "door", "chair")
@@ -159,18 +159,42 @@ def test_one_group_takes_its_own_answers_and_no_wrong_passage_stays_none() -> No
 def test_lora_trains_few_weights_and_leaves_a_plain_model(small: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="the extra train is not installed")
     done = tuned(small, tmp_path / "out", lora=Lora(rank=4), steps=2, learning_rate=5e-2)
-    assert 0 < done.weights.share < 0.02
+    assert 0 < done.weights.share < 0.2
     assert not list(done.path.glob("adapter*"))
     embedder = make_embedder(str(done.path), cache_dir=tmp_path, runtime="torch")
     base = make_embedder(str(small), cache_dir=tmp_path, runtime="torch")
     assert not np.allclose(embedder.encode_query("red car"), base.encode_query("red car"))
 
 
+def test_lora_reaches_word_vectors_and_linear_layers_whatever_they_are_called(
+    small: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("peft", reason="the extra train is not installed")
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import AutoTokenizer, DistilBertConfig, DistilBertModel
+
+    shape = DistilBertConfig(vocab_size=30522, dim=32, n_layers=1, n_heads=2, hidden_dim=64)
+    DistilBertModel(shape).save_pretrained(tmp_path / "body")
+    AutoTokenizer.from_pretrained(small).save_pretrained(tmp_path / "body")
+    modules = [Transformer(str(tmp_path / "body")), Pooling(32)]
+    for model in (
+        SentenceTransformer(str(small), device="cpu"),
+        SentenceTransformer(modules=modules, device="cpu"),
+    ):
+        linear = 6
+        add_lora(model, Lora(rank=2))
+        added = [name for name, p in model.named_parameters() if p.requires_grad]
+        assert len(added) == 2 * (linear + 1)
+        assert sum("word_embeddings" in name for name in added) == 2
+        assert not any("pooler" in name for name in added)
+
+
 def test_lora_keeps_the_best_look_as_full_tuning_does(small: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="the extra train is not installed")
     done = tuned(
         small, tmp_path / "out", lora=Lora(rank=8, dropout=0), epochs=2, looks=12, patience=3,
-        learning_rate=2e-1,
+        learning_rate=5e-2,
     )  # fmt: skip
     looks = [row[f"eval_{MEASURE}"] for row in done.history if f"eval_{MEASURE}" in row]
     assert max(looks) > looks[-1], "the last look must not be the best, or this shows nothing"
