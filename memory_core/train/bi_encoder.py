@@ -33,7 +33,7 @@ ABOUT = "A bi-encoder tuned for memory recall"
 MEASURE = "held-out_cosine_ndcg@10"
 TRIES = 50
 RATE = 1e-4
-LORA_RATE = 1e-3
+LORA_RATE = 5e-4
 """What is added starts at zero."""
 DISTRACTORS = 300
 """Passages of the training part among which the held-out questions must find theirs."""

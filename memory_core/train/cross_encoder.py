@@ -143,10 +143,15 @@ def _parts(
 
 
 def mean_reciprocal_rank(model: Any, examples: Sequence[Example]) -> float:
-    """Return the mean reciprocal rank of the answers, 0..1; ties count against the model.
+    """Return the mean reciprocal rank of the answers, 0..1."""
+    return float(reciprocal_ranks(model, examples).mean()) if examples else 0.0
 
-    The evaluator of sentence-transformers counts them for it: a model that says the same of every
-    passage would be perfect.
+
+def reciprocal_ranks(model: Any, examples: Sequence[Example]) -> NDArray[np.float64]:
+    """Return the `(n,)` reciprocal ranks of the answers in their lists, 0..1.
+
+    Ties count against the model. The evaluator of sentence-transformers counts them for it: one
+    that says the same of every passage would be perfect.
     """
     lists = [_list(example) for example in examples]
     pairs = [
@@ -154,14 +159,9 @@ def mean_reciprocal_rank(model: Any, examples: Sequence[Example]) -> float:
         for example, texts in zip(examples, lists, strict=True)
         for text in texts
     ]
-    if not pairs:
-        return 0.0
     every = np.asarray(model.predict(pairs, show_progress_bar=False))
-    ranks = [
-        1 + int(np.count_nonzero(scores[1:] >= scores[0]))
-        for scores in np.split(every, np.cumsum([len(texts) for texts in lists])[:-1])
-    ]
-    return float(np.mean([1 / rank for rank in ranks]))
+    parts = np.split(every, np.cumsum([len(texts) for texts in lists])[:-1])
+    return np.array([1 / (1 + np.count_nonzero(part[1:] >= part[0])) for part in parts])
 
 
 def _list(example: Example) -> list[str]:
