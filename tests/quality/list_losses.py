@@ -17,7 +17,7 @@ from memory_core.recall.rerank_onnx import local_reranker
 from memory_core.train.cross_encoder import Schedule, reciprocal_ranks, train_cross_encoder
 from memory_core.train.examples import Example, checked, read_examples, split
 from memory_core.train.mining import mined
-from tests.quality.scifact import CACHE, interval
+from tests.quality.scifact import CACHE, against
 
 FILES = ("friendsqa_dev.jsonl.gz", "molweni_test.jsonl.gz")
 SEED, HELD_OUT, LEARNT, JUDGED = 7, 0.2, 5, 9
@@ -66,11 +66,8 @@ def main() -> None:
         for name, path in paths.items()
     }
     for name, found in ranks.items():
-        low, high = interval(found - ranks["listwise"])
-        print(
-            f"{name}: MRR {found.mean():.3f}, first {(found == 1).mean():.3f}, "
-            f"{(found - ranks['listwise']).mean():+.3f} ({low:+.3f} to {high:+.3f})"
-        )
+        print(f"{name}: MRR {found.mean():.3f}, first {(found == 1).mean():.3f}")
+        print(f"  {against(ranks['listwise'], found)}")
 
 
 if __name__ == "__main__":

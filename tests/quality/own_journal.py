@@ -26,7 +26,7 @@ from memory_core.models.resolve import resolve
 from memory_core.serve.cli.tuning import pairs_of_store
 from memory_core.train.bi_encoder import train_bi_encoder
 from memory_core.train.examples import Example
-from tests.quality.scifact import CACHE, interval, ndcg
+from tests.quality.scifact import CACHE, against, ndcg
 
 NOTES, ASKED, SESSION = 1_500, 500, 5
 LONGEST = 350  # characters of a note
@@ -88,9 +88,8 @@ def main() -> None:
     before = scores_of(base, held, notes)
     model = make_embedder(str(tuned.path), cache_dir=given.out, runtime="onnx")
     after = scores_of(model, held, notes)
-    low, high = interval(after - before)
     print(f"{len(held)} held-out questions: nDCG@10 {before.mean():.4f} -> {after.mean():.4f}")
-    print(f"  {(after - before).mean():+.4f}, 95 % interval {low:+.4f} to {high:+.4f}")
+    print(f"  {against(before, after)}")
 
 
 if __name__ == "__main__":

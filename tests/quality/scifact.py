@@ -11,11 +11,9 @@ Nothing of the test part is in the pairs.
 """
 
 import argparse
-import csv
-import gzip
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +23,9 @@ from numpy.typing import NDArray
 from memory_core.build import open_memory
 from memory_core.embed.base import Embedder
 from memory_core.embed.registry import make_embedder
+from memory_core.evals.intervals import paired
+from memory_core.evals.ir_data import Retrieval, read_retrieval
+from memory_core.evals.metrics import Found
 from memory_core.types import Draft
 
 BASE = "all-MiniLM-L6-v2"
@@ -34,62 +35,50 @@ MARGIN = 0.95
 NEGATIVES = 4
 
 
-def corpus_of(place: Path) -> dict[str, str]:
-    with gzip.open(place / "corpus.jsonl.gz", "rt", encoding="utf-8") as stream:
-        rows = [json.loads(line) for line in stream]
-    return {row["_id"]: f"{row.get('title', '')} {row['text']}".strip() for row in rows}
+def texts_of(found: Retrieval) -> dict[str, str]:
+    """Return what is embedded of each document."""
+    return {doc: f"{title} {text}".strip() for doc, (title, text) in found.corpus.items()}
 
 
-def queries_of(place: Path) -> dict[str, str]:
-    rows = map(json.loads, (place / "queries.jsonl").read_text(encoding="utf-8").splitlines())
-    return {row["_id"]: row["text"] for row in rows}
-
-
-def qrels_of(place: Path, part: str) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    with (place / "qrels" / f"{part}.tsv").open(encoding="utf-8") as stream:
-        for row in csv.DictReader(stream, delimiter="\t"):
-            if int(row["score"]) > 0:
-                found.setdefault(row["query-id"], set()).add(row["corpus-id"])
-    return found
-
-
-def ndcg(ranked: list[str], relevant: set[str], k: int = 10) -> float:
-    gained = sum(1 / np.log2(n + 2) for n, doc in enumerate(ranked[:k]) if doc in relevant)
-    best = sum(1 / np.log2(n + 2) for n in range(min(k, len(relevant))))
-    return float(gained / best)
+def ndcg(ranked: Sequence[str], relevant: Collection[str]) -> float:
+    """Return nDCG@10 of a ranking."""
+    ranks = tuple(rank for rank, doc in enumerate(ranked, 1) if doc in relevant)
+    return Found(ranks, len(relevant)).ndcg_at(10)
 
 
 def write_pairs(place: Path, out: Path, embedder: Embedder) -> None:
-    corpus, queries, train = corpus_of(place), queries_of(place), qrels_of(place, "train")
+    read = read_retrieval(place, "train")
+    corpus = texts_of(read)
     ids = list(corpus)
     table = embedder.encode_documents([corpus[doc] for doc in ids])
     where = {doc: n for n, doc in enumerate(ids)}
     with out.open("w", encoding="utf-8") as stream:
-        for number, docs in sorted(train.items()):
-            scores = table @ embedder.encode_query(queries[number])
+        for number, docs in sorted(read.qrels.items()):
+            scores = table @ embedder.encode_query(read.queries[number])
             limit = max(scores[where[doc]] for doc in docs) * MARGIN
             best = [n for n in np.argsort(-scores)[:60] if ids[n] not in docs]
             wrong = [corpus[ids[n]] for n in best if scores[n] < limit][:NEGATIVES]
             for doc in sorted(docs):
-                row = {"q": queries[number], "pos": corpus[doc], "neg": wrong, "src": "scifact"}
-                stream.write(json.dumps({**row, "id": number}) + "\n")
+                row = {"q": read.queries[number], "pos": corpus[doc], "neg": wrong, "id": number}
+                stream.write(json.dumps({**row, "src": "scifact"}) + "\n")
 
 
 def scores_of(place: Path, embedder: Embedder) -> NDArray[np.float64]:
-    corpus, queries, test = corpus_of(place), queries_of(place), qrels_of(place, "test")
+    read = read_retrieval(place)
+    corpus = texts_of(read)
     ids = list(corpus)
     table = embedder.encode_documents([corpus[doc] for doc in ids])
     found = []
-    for number, docs in sorted(test.items()):
-        best = np.argsort(-(table @ embedder.encode_query(queries[number])))[:10]
+    for number, docs in sorted(read.qrels.items()):
+        best = np.argsort(-(table @ embedder.encode_query(read.queries[number])))[:10]
         found.append(ndcg([ids[n] for n in best], docs))
     return np.array(found)
 
 
 def recalled(place: Path, cache: Path, rerankers: list[str]) -> list[NDArray[np.float64]]:
     """Return by reranker what a memory that holds the corpus reaches, by question."""
-    corpus, queries, test = corpus_of(place), queries_of(place), qrels_of(place, "test")
+    read = read_retrieval(place)
+    corpus = texts_of(read)
     drafts = [Draft(text=text, key=doc, occurred_at=DAY) for doc, text in corpus.items()]
     found = []
     with tempfile.TemporaryDirectory() as home:
@@ -102,28 +91,27 @@ def recalled(place: Path, cache: Path, rerankers: list[str]) -> list[NDArray[np.
                 memory.parts.catchup.drain()
                 ids = {one.id: doc for one, doc in zip(stored, corpus, strict=True)}
                 values = []
-                for number, docs in sorted(test.items()):
-                    hits = memory.recall(queries[number], k=10, record=False).hits
+                for number, docs in sorted(read.qrels.items()):
+                    hits = memory.recall(read.queries[number], k=10, record=False).hits
                     values.append(ndcg([ids[hit.id] for hit in hits], docs))
             found.append(np.array(values))
     return found
 
 
-def interval(differences: NDArray[np.float64]) -> tuple[float, float]:
-    draws = np.random.default_rng(1).choice(differences, (10_000, len(differences)))
-    low, high = np.percentile(draws.mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)
+def against(first: NDArray[np.float64], second: NDArray[np.float64]) -> str:
+    """Tell how much more the second reaches on the same questions."""
+    gain = paired(first.tolist(), second.tolist())
+    return f"{gain.value:+.4f}, 95 % interval {gain.low:+.4f} to {gain.high:+.4f}"
 
 
 def report(scored: Iterable[tuple[str, NDArray[np.float64]]]) -> None:
-    first = None
+    """Tell what each reaches, and how much more than each of those before it."""
+    before: dict[str, NDArray[np.float64]] = {}
     for name, scores in scored:
         print(f"{name}: nDCG@10 {scores.mean():.4f}", flush=True)
-        if first is None:
-            first = scores
-            continue
-        low, high = interval(scores - first)
-        print(f"  {(scores - first).mean():+.4f}, 95 % interval {low:+.4f} to {high:+.4f}")
+        for other, theirs in before.items():
+            print(f"  against {other}: {against(theirs, scores)}", flush=True)
+        before[name] = scores
 
 
 def main() -> None:
