@@ -137,7 +137,7 @@ def _parts(
         train, judged = split(train, schedule.held_out, schedule.seed)
     require_teaching(
         train, judged, 2 * schedule.batch,
-        same=_same, called="held-out questions with their answers", each=NEEDS_WRONG,
+        same=pair_of, called="held-out questions with their answers", each=NEEDS_WRONG,
     )  # fmt: skip
     return train, judged
 
@@ -169,7 +169,7 @@ def _list(example: Example) -> list[str]:
     return [example.positive, *example.negatives]
 
 
-def _same(example: Example) -> str:
+def pair_of(example: Example) -> str:
     """Return what must not be in both parts: question and answer, by their words."""
     return " ".join(
         "".join(c if c.isalnum() else " " for c in f"{example.query} | {example.positive}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from memory_core.embed.registry import make_embedder
 from memory_core.models.resolve import DEFAULT, resolve
 from memory_core.recall.rerank_onnx import local_reranker
-from memory_core.train.cross_encoder import Schedule, reciprocal_ranks, train_cross_encoder
+from memory_core.train.cross_encoder import Schedule, pair_of, reciprocal_ranks, train_cross_encoder
 from memory_core.train.examples import Example, checked, read_examples, split
 from memory_core.train.mining import mined
 from tests.quality.scifact import CACHE, against
@@ -27,7 +27,8 @@ TEACHER = replace(STUDENT, layers=())
 
 def lists_of(folder: Path) -> list[Example]:
     """Return questions with an answer and hard wrong utterances, other answers left out."""
-    examples = checked(one for name in FILES for one in read_examples(folder / name))
+    every = checked(one for name in FILES for one in read_examples(folder / name))
+    examples = list({pair_of(one): one for one in every}.values())  # some are in several talks
     answers: dict[tuple[str, str], set[str]] = {}
     for one in examples:
         answers.setdefault((one.group, one.query), set()).add(one.positive)
