@@ -25,6 +25,7 @@ from memory_core.metric import similarity
 DIMENSION = 384
 SIZES = (10_000, 100_000)
 QUERIES = 100
+AT_ONCE = 50_000
 K = 10
 BREADTHS, PROBES, CANDIDATES, SPARE = (16, 64, 256), (1, 8, 32), (2, 10, 50), (1, 2, 4)
 DIALS: dict[str, tuple[Dials, ...]] = {
@@ -95,9 +96,13 @@ def clustered(count: int, seed: int) -> Floats:
     """Return unit vectors `(count, 384)` around 200 seeded centres, which do not change."""
     centres = np.random.default_rng(99).normal(size=(200, DIMENSION))
     chance = np.random.default_rng(seed)
-    chosen = centres[chance.integers(0, len(centres), count)]
-    made = chosen + 0.7 * chance.normal(size=(count, DIMENSION))
-    return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), dtype=np.float32)
+    chosen = chance.integers(0, len(centres), count)
+    vectors = np.empty((count, DIMENSION), dtype=np.float32)
+    for first in range(0, count, AT_ONCE):  # a million at once would take 12 GB on the way
+        some = centres[chosen[first : first + AT_ONCE]]
+        made = some + 0.7 * chance.normal(size=some.shape)
+        vectors[first : first + AT_ONCE] = made / np.linalg.norm(made, axis=1, keepdims=True)
+    return vectors
 
 
 def draw(found: list[Measured], path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from memory_core import MemoryManager
-from memory_core.bench import recalling, storing
+from memory_core.bench import indexing, recalling, storing
 from memory_core.bench.corpus import Corpus
 from memory_core.bench.figure import Figure, Run, Target
 from memory_core.bench.filling import Filling, embedder_of
@@ -170,3 +170,9 @@ def test_the_command_prints_a_table_or_json_and_never_fails_on_a_target(tmp_path
     wrong = subprocess.run([*command[:-3], "nothing"], capture_output=True, text=True)
     assert wrong.returncode == 1
     assert "there are store, import, recall, turn, start" in wrong.stderr
+
+
+def test_vectors_made_in_pieces_are_those_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = indexing.clustered(100, seed=3)
+    monkeypatch.setattr(indexing, "AT_ONCE", 7)
+    assert np.array_equal(indexing.clustered(100, seed=3), whole)
