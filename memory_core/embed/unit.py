@@ -11,6 +11,7 @@ from memory_core.embed.base import (
     Vectors,
     encode_media,
     modalities_of,
+    prepare,
 )
 from memory_core.errors import EmbeddingFailed
 from memory_core.media import Media
@@ -51,6 +52,10 @@ class UnitLength:
         """Return the `(d,)` unit vector of one query."""
         (vector,) = _unit(self._embedder.encode_query(text)[None])
         return vector  # type: ignore[no-any-return]
+
+    def prepare(self) -> None:
+        """Have the other embedder write what lets it load fast."""
+        prepare(self._embedder)
 
     @property
     def modalities(self) -> frozenset[str]:

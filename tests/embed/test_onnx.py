@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from memory_core import open_memory
 from memory_core.bench import models as bench
 from memory_core.bench.figure import Run
-from memory_core.embed.base import prepare
 from memory_core.embed.onnx import OnnxEmbedder, unsuited
-from memory_core.embed.registry import make_embedder
+from memory_core.embed.registry import EmbedderOptions, make_embedder
 from memory_core.embed.runtime import PreferringEmbedder, local_embedder
 from memory_core.embed.sentence_transformers import SentenceTransformerEmbedder
 from memory_core.errors import ModelError, ModelNotFound, ModelRejected
+from memory_core.migrate import migrate
 from memory_core.models import export as exporting
 from memory_core.models.onnx_body import batches
 from memory_core.models.onnx_file import OnnxPlace, exported, opened
@@ -144,13 +145,16 @@ def test_a_damaged_file_is_refused_and_torch_serves(
     assert np.array_equal(auto.encode_query("tea"), minilm.encode_query("tea"))
 
 
-@pytest.mark.parametrize("dimensions", [None, 64])
-def test_auto_exports_when_it_is_told_to_prepare(
-    resolved: ResolvedModel, own_cache: Path, dimensions: int | None
+@pytest.mark.parametrize("wrapped", [{"dimensions": 64}, {"normalise": False}])
+def test_a_migration_exports_the_model_that_auto_will_serve(
+    wrapped: EmbedderOptions, resolved: ResolvedModel, own_cache: Path, tmp_path: Path
 ) -> None:
     OnnxPlace(resolved, own_cache).path.unlink()
-    auto = make_embedder(str(resolved.path), cache_dir=own_cache, dimensions=dimensions)
-    prepare(auto)
+    with open_memory(tmp_path / "home", embedder="hash:64") as memory:
+        memory.store("Ana moved to Lisbon")
+        memory.parts.catchup.drain()
+    model = make_embedder(resolved.name, cache_dir=own_cache, **wrapped)
+    assert migrate(tmp_path / "home", model).switched is not None
     assert exported(resolved, own_cache) == ("float32", "int8")
 
 
