@@ -26,6 +26,7 @@ DIMENSION = 384
 SIZES = (10_000, 100_000)
 QUERIES = 100
 AT_ONCE = 50_000
+"""Vectors made at a time; a million at once would take 12 GB on the way."""
 K = 10
 BREADTHS, PROBES, CANDIDATES, SPARE = (16, 64, 256), (1, 8, 32), (2, 10, 50), (1, 2, 4)
 DIALS: dict[str, tuple[Dials, ...]] = {
@@ -98,7 +99,7 @@ def clustered(count: int, seed: int) -> Floats:
     chance = np.random.default_rng(seed)
     chosen = chance.integers(0, len(centres), count)
     vectors = np.empty((count, DIMENSION), dtype=np.float32)
-    for first in range(0, count, AT_ONCE):  # a million at once would take 12 GB on the way
+    for first in range(0, count, AT_ONCE):
         some = centres[chosen[first : first + AT_ONCE]]
         made = some + 0.7 * chance.normal(size=some.shape)
         vectors[first : first + AT_ONCE] = made / np.linalg.norm(made, axis=1, keepdims=True)

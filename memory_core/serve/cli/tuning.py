@@ -23,11 +23,11 @@ from memory_core.train.losses import Loss
 from memory_core.train.mining import completed
 
 ALL = 10_000_000
+RECALLS = 20_000
+"""Recordings that are read."""
 Rate = Annotated[
     float | None, typer.Option(help="Highest learning rate; the training's own when left out.")
 ]
-RECALLS = 20_000
-"""Recordings that are read."""
 
 
 def bi_encoder(
