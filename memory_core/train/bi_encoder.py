@@ -32,7 +32,7 @@ from memory_core.train.losses import Loss, make_loss
 ABOUT = "A bi-encoder tuned for memory recall"
 MEASURE = "held-out_cosine_ndcg@10"
 TRIES = 50
-RATE = 1e-4
+RATE = 2e-4
 LORA_RATE = 5e-4
 """What is added starts at zero."""
 DISTRACTORS = 300
