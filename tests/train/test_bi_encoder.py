@@ -156,6 +156,21 @@ def test_one_group_takes_its_own_answers_and_no_wrong_passage_stays_none() -> No
     assert not filled(alone, Tuning(negatives=0), lambda text: None)[0].negatives
 
 
+def test_a_named_rate_is_used_as_it_is_and_a_usual_one_is_told(small: Path, tmp_path: Path) -> None:
+    assert Tuning(lora=Lora(), learning_rate=3e-5).rate == 3e-5
+    assert Tuning(lora=Lora()).rate > Tuning().rate > 0
+    done = tuned(small, tmp_path / "out", steps=1, learning_rate=None)
+    assert f"| learning_rate | {Tuning().rate} |" in (done.path / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"epochs": 0}, {"batch": 1}, {"learning_rate": float("nan")}, {"max_length": 1}]
+)
+def test_settings_that_cannot_train_are_named(wrong: dict[str, float]) -> None:
+    with pytest.raises(InvalidInput, match=next(iter(wrong)).replace("_", " ")):
+        Tuning(**wrong)  # type: ignore[arg-type]
+
+
 def test_lora_trains_few_weights_and_leaves_a_plain_model(small: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="the extra train is not installed")
     done = tuned(small, tmp_path / "out", lora=Lora(rank=4), steps=2, learning_rate=5e-2)
