@@ -24,8 +24,9 @@ from memory_core.embed.base import Embedder
 from memory_core.embed.registry import make_embedder
 from memory_core.models.resolve import resolve
 from memory_core.serve.cli.tuning import pairs_of_store
-from memory_core.train.bi_encoder import train_bi_encoder
+from memory_core.train.bi_encoder import Tuning, train_bi_encoder
 from memory_core.train.examples import Example
+from memory_core.train.lora import Lora
 from tests.quality.scifact import CACHE, against, ndcg
 
 NOTES, ASKED, SESSION = 1_500, 500, 5
@@ -76,6 +77,7 @@ def main() -> None:
     parser.add_argument("path", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--lora", action="store_true")
     given = parser.parse_args()
     asked, held = rows_of(given.path, given.seed)
     name = "all-MiniLM-L6-v2"
@@ -83,7 +85,8 @@ def main() -> None:
     shown, examples = live(given.out / "home", asked, held, base)
     print(f"{len(asked)} questions asked, {shown} answered, {len(examples)} examples", flush=True)
     start = resolve(name, cache_dir=CACHE).path
-    tuned = train_bi_encoder(start, examples, given.out / "tuned", tell=print)
+    tuning = Tuning(lora=Lora() if given.lora else None)
+    tuned = train_bi_encoder(start, examples, given.out / "tuned", tuning=tuning, tell=print)
     notes = [note for _, note in (*asked, *held)]
     before = scores_of(base, held, notes)
     model = make_embedder(str(tuned.path), cache_dir=given.out, runtime="onnx")
